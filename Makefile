@@ -1,0 +1,56 @@
+# `make help` lists the commands. Each does all it needs from a bare checkout.
+
+PYTHON ?= python3
+BIN := .venv/bin
+INSTALL := $(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt
+
+.DEFAULT_GOAL := help
+.PHONY: help run test check test-client test-browser format lock clean
+
+help:  ## list the commands
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## */\1|/' | awk -F'|' '{printf "make %-14s %s\n", $$1, $$2}'
+
+run: .venv/.run  ## serve on 127.0.0.1:8000 (HOST, PORT); prints a curl line that works
+	@scripts/run.sh
+
+test: .venv/.test  ## run the tests on SQLite and on a real PostgreSQL
+	$(BIN)/python -m pytest --cov --cov-report=term
+
+check: .venv/.test  ## lint, types, import contracts, migrations without drift
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	scripts/check-migrations.sh
+
+test-client: .venv/.run  ## run the platform's JavaScript client against a running server
+	VENV=.venv tests/client/run
+
+test-browser: .venv/.browser  ## drive the documentation and the example page in Chromium
+	$(BIN)/python -m pytest -c setup.cfg tests/browser -m browser
+
+format: .venv/.test  ## format the code
+	$(BIN)/ruff check --fix
+	$(BIN)/ruff format
+
+lock:  ## resolve the dependencies anew and pin them in constraints.txt
+	scripts/lock.sh
+
+clean:  ## remove what the commands made, but for instance/ with its data
+	rm -rf .venv build *.egg-info .coverage .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
+
+.venv/bin/pip:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "This needs Python 3.11 or newer; name one with make PYTHON=python3.12." >&2; exit 1; }
+	@$(PYTHON) -m venv .venv || { rm -rf .venv; echo "This needs Python's venv; on Debian: apt-get install python3-venv." >&2; exit 1; }
+
+.venv/.run: .venv/bin/pip setup.cfg constraints.txt
+	$(INSTALL) --editable .
+	@touch $@
+
+.venv/.test: .venv/.run
+	$(INSTALL) --editable '.[test,check]'
+	@touch $@
+
+.venv/.browser: .venv/.test
+	$(INSTALL) --editable '.[browser]'
+	@touch $@

@@ -1,0 +1,1 @@
+"""The service against its peers: `python -m benchmarks` (see `--help`)."""

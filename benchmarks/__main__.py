@@ -1,0 +1,117 @@
+"""Measure the service and its peers: `make bench`, or `python -m benchmarks --help`."""
+
+import argparse
+import os
+import shlex
+import sys
+import tempfile
+from collections.abc import Sequence
+from contextlib import ExitStack
+from dataclasses import asdict
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from benchmarks import machine
+
+try:
+    from benchmarks import compare, cost, growth, page, postgres
+    from benchmarks.contestants import CONTESTANTS
+except ModuleNotFoundError as error:
+    raise SystemExit(
+        f"The benchmark needs the package {error.name}: pip install -e '.[bench]'."
+    ) from error
+
+PARTS = ("compare", "cost", "growth")
+
+
+def arguments(given: Sequence[str] | None = None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
+    parser.add_argument(
+        "parts", nargs="*", metavar="PART", help=f"of {', '.join(PARTS)}; the first two if none"
+    )
+    parser.add_argument("--rounds", type=int, default=5, help="alternating rounds (5)")
+    parser.add_argument("--seconds", type=int, default=10, help="of each measurement (10)")
+    parser.add_argument("--connections", type=int, default=16, help="of wrk, to compare (16)")
+    parser.add_argument(
+        "--only", nargs="+", choices=[c.name for c in CONTESTANTS], help="compare these alone"
+    )
+    parser.add_argument(
+        "--rows",
+        type=int,
+        nargs="+",
+        default=[10**4, 10**6, 10**7],
+        help="sizes of the table for growth (10000 1000000 10000000)",
+    )
+    parser.add_argument("--directory", type=Path, help="where PostgreSQL keeps its data")
+    parser.add_argument("--write", action="store_true", help="write RESULTS.md")
+    options = parser.parse_args(given)
+    options.parts = options.parts or ["compare", "cost"]
+    if unknown := set(options.parts) - set(PARTS):
+        parser.error(f"there is no part {' or '.join(sorted(unknown))}")
+    if min(options.rounds, options.seconds, options.connections, *options.rows) < 1:
+        parser.error("numbers begin at 1")
+    return options
+
+
+def say(what: object) -> None:
+    print(what, flush=True)
+
+
+def main() -> None:
+    options = arguments()
+    machine.demand_tools()
+    # What starts from here, PostgreSQL and wrk too, stays on this core unless sent elsewhere.
+    os.sched_setaffinity(0, machine.CORES[:1])
+    command = shlex.join(["python", "-m", "benchmarks", *sys.argv[1:]])
+    found: dict[str, dict[str, Any]] = {}
+    with ExitStack() as stack:
+        directory = Path(
+            stack.enter_context(
+                tempfile.TemporaryDirectory(prefix="social-bench-", dir=options.directory)
+            )
+        )
+        server = stack.enter_context(postgres.server(directory))
+        where = machine.file_system(directory)
+        surroundings = {
+            "date": f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC",
+            "command": command,
+            "machine": f"{machine.description()}, PostgreSQL {server.version} on {where}",
+            "versions": machine.versions(),
+        }
+        say(surroundings["machine"])
+        if "compare" in options.parts:
+            chosen = [c for c in CONTESTANTS if c.name in (options.only or compare.TITLES)]
+            measures = compare.compare(
+                server,
+                chosen,
+                directory,
+                rounds=options.rounds,
+                seconds=options.seconds,
+                connections=options.connections,
+                say=say,
+            )
+            say("\n" + page.compared(measures))
+            found["compare"] = surroundings | {"found": [asdict(m) for m in measures]}
+        if "cost" in options.parts:
+            starts = cost.cost(server, directory, rounds=options.rounds, say=say)
+            say("\n" + page.costs(starts))
+            found["cost"] = surroundings | {"found": [asdict(s) for s in starts]}
+        if "growth" in options.parts:
+            grown = growth.growth(
+                server,
+                directory,
+                sizes=sorted(options.rows),
+                rounds=options.rounds,
+                seconds=options.seconds,
+                say=say,
+            )
+            say("\n" + page.grown(grown))
+            found["growth"] = surroundings | {"found": asdict(grown)}
+    if options.write:
+        page.write(found)
+        say(f"wrote {page.PAGE}")
+
+
+if __name__ == "__main__":
+    main()

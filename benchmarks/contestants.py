@@ -1,0 +1,99 @@
+"""Who takes part and how each is started."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from benchmarks import checks, machine
+from benchmarks.postgres import ROOT, SECRET, service_environment
+
+START_SECONDS = 60
+
+
+@dataclass(frozen=True)
+class Contestant:
+    name: str
+    title: str
+    command: str
+    """The port stands in it as {port}, or is taken from the environment."""
+
+
+SERVICE = Contestant("service", "this service", "gunicorn -c gunicorn.conf.py wsgi:app")
+GUNICORN = "gunicorn -c benchmarks/peers/gunicorn.conf.py"
+CONTESTANTS = (
+    SERVICE,
+    Contestant(
+        "fastapi",
+        "FastAPI",
+        "uvicorn --port {port} --no-access-log benchmarks.peers.fastapi_peer:app",
+    ),
+    Contestant("drf", "Django REST Framework", f"{GUNICORN} benchmarks.peers.drf.wsgi:application"),
+    Contestant("floor", "the floor", f"{GUNICORN} benchmarks.peers.floor:application"),
+)
+
+
+@dataclass(frozen=True)
+class Running:
+    contestant: Contestant
+    pid: int
+    port: int
+
+    def workers(self) -> list[int]:
+        """The processes that serve: gunicorn's children, or uvicorn itself."""
+        return machine.children(self.pid) or [self.pid]
+
+
+def free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port: int = taken.getsockname()[1]
+        return port
+
+
+@contextmanager
+def running(
+    contestant: Contestant, url: str, log: Path, *, cores: list[int], workers: int = 1
+) -> Iterator[Running]:
+    """Start a contestant on these cores, wait until it answers, stop it in the end.
+
+    Raises: SystemExit, with the end of its log, when it does not come up or the body fails.
+    """
+    port = free_port()
+    program, *arguments = contestant.command.format(port=port).split()
+    environment = os.environ | {"DATABASE_URL": url, "JWT_SECRET_KEY": SECRET}
+    if contestant is SERVICE:
+        environment |= service_environment(url)
+    environment |= {"WEB_CONCURRENCY": str(workers), "HOST": "127.0.0.1", "PORT": str(port)}
+    taskset = ["taskset", "--cpu-list", ",".join(map(str, cores))]
+    with log.open("wb") as output:
+        process = subprocess.Popen(
+            [*taskset, str(Path(sys.executable).with_name(program)), *arguments],
+            cwd=ROOT,
+            env=environment,
+            stdout=output,
+            stderr=output,
+            start_new_session=True,
+        )
+    try:
+        deadline = time.monotonic() + START_SECONDS
+        while not checks.answers(port):
+            if process.poll() is not None or time.monotonic() > deadline:
+                raise SystemExit(f"{contestant.name} did not start.")
+            time.sleep(0.05)
+        yield Running(contestant, process.pid, port)
+    except SystemExit as failure:
+        end = "\n".join(log.read_text(errors="replace").splitlines()[-30:])
+        raise SystemExit(f"{failure}\nThe end of its log:\n{end}") from None
+    finally:
+        process.terminate()
+        try:
+            process.wait(10)
+        except subprocess.TimeoutExpired:
+            os.killpg(process.pid, signal.SIGKILL)
+            process.wait()

@@ -1,0 +1,133 @@
+"""How the service behaves as rows, workers and connections grow."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import median
+
+from benchmarks import load, machine
+from benchmarks.compare import OPERATIONS, WARM_UP_SECONDS, Measure, measure
+from benchmarks.contestants import SERVICE, running
+from benchmarks.postgres import Server
+
+# The same at every size, and more than a worker is likely to remember: what differs
+# between the sizes must be the table alone.
+TOKENS = 20_000
+WORKERS = (1, 2, 4)
+CONNECTIONS = (1, 4, 16, 64, 256)
+WANTED = 1.3
+
+
+@dataclass(frozen=True)
+class Point:
+    """A measure at `x` rows, workers or connections."""
+
+    x: int
+    measure: Measure
+
+    def __str__(self) -> str:
+        return f"{self.x:>10,} {self.measure}"
+
+
+@dataclass(frozen=True)
+class Growth:
+    rows: list[Point]
+    workers: list[Point]
+    connections: list[Point]
+
+
+def growth(
+    server: Server,
+    directory: Path,
+    *,
+    sizes: Sequence[int],
+    rounds: int,
+    seconds: int,
+    say: Callable[[object], None],
+) -> Growth:
+    """Rows in alternating rounds, one request at a time; then workers and connections.
+
+    A table with n rows has n / 10 users, and the load goes to users all over it.
+    """
+    found = Growth([], [], [])
+    for size in sizes:
+        say(f"loading {size:,} rows")
+        server.create(f"rows-{size}")
+        users = server.fill(f"rows-{size}", size)
+        load.write_tokens(directory / f"tokens-{size}", TOKENS, users)
+
+    def take(
+        points: list[Point],
+        x: int,
+        size: int,
+        round_: int,
+        *,
+        connections: int,
+        workers: int = 1,
+    ) -> None:
+        tokens = directory / f"tokens-{size}"
+        with running(
+            SERVICE,
+            server.url(f"rows-{size}"),
+            directory / "growth.log",
+            cores=machine.CORES if workers > 1 else machine.CORES[-1:],
+            workers=workers,
+        ) as at:
+            for operation in OPERATIONS:
+                load.run(at, operation, tokens, WARM_UP_SECONDS, connections)
+                taken = measure(at, operation, round_, tokens, seconds, connections)
+                points.append(Point(x, taken))
+                say(points[-1])
+
+    say("rows")
+    for round_ in range(rounds):
+        for size in sizes if round_ % 2 == 0 else reversed(sizes):
+            take(found.rows, size, size, round_, connections=1)
+    middle = sorted(sizes)[len(sizes) // 2]
+    say("connections")
+    for connections in CONNECTIONS:
+        take(found.connections, connections, middle, 0, connections=connections)
+    say("workers")
+    for workers in WORKERS:
+        take(found.workers, workers, middle, 0, connections=64, workers=workers)
+    return found
+
+
+def medians(points: Sequence[Point], operation: str, value: str) -> dict[int, float]:
+    """The median over the rounds at each x."""
+    chosen = [p for p in points if p.measure.operation == operation]
+    return {
+        x: median(getattr(p.measure, value) for p in chosen if p.x == x)
+        for x in sorted({p.x for p in chosen})
+    }
+
+
+def plot(found: Growth, path: Path) -> None:
+    """Draw p50 by rows and requests/s by workers and connections, side by side."""
+    import matplotlib
+
+    matplotlib.use("Agg")
+    from matplotlib import pyplot
+
+    figure, axes = pyplot.subplots(1, 3, figsize=(13, 4), layout="constrained")
+    panels = (
+        (found.rows, "p50", "rows in the table", "p50 in ms, one request at a time"),
+        (found.workers, "rate", "workers", "requests/s, 64 connections"),
+        (found.connections, "rate", "connections", "requests/s, one worker"),
+    )
+    for axis, (points, value, x_label, y_label) in zip(axes, panels, strict=True):
+        for operation in OPERATIONS:
+            line = medians(points, operation, value)
+            axis.plot(list(line), list(line.values()), marker="o", label=operation)
+        axis.set_xscale("log")
+        if value == "rate":
+            axis.set_xticks(sorted({p.x for p in points}))
+            axis.xaxis.set_major_formatter("{x:.0f}")
+            axis.minorticks_off()
+        axis.set_ylim(bottom=0)
+        axis.set_xlabel(x_label)
+        axis.set_ylabel(y_label)
+        axis.grid(alpha=0.3)
+        axis.legend()
+    figure.savefig(path, dpi=110)
+    pyplot.close(figure)

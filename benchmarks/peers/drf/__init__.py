@@ -1,0 +1,1 @@
+"""Django REST Framework: a ModelSerializer, generic views, an authentication class."""

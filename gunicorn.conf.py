@@ -1,0 +1,74 @@
+"""gunicorn's settings: `gunicorn wsgi:app` reads this file by itself.
+
+From the environment: HOST and PORT (or BIND, such as unix:/run/social/gunicorn.sock),
+WEB_CONCURRENCY (worker processes) and THREADS (a worker's threads).
+"""
+
+import os
+import tempfile
+from pathlib import Path
+
+# Before the metrics are imported: they look for it then.
+if "PROMETHEUS_MULTIPROC_DIR" not in os.environ:
+    os.environ["PROMETHEUS_MULTIPROC_DIR"] = tempfile.mkdtemp(prefix="social-metrics-")
+
+from service.config import ConfigError, load
+from service.logs import configuration
+from service.worker import Worker
+
+# In the master: a senseless value stops it here, instead of worker after worker later.
+_settings = load(os.environ)
+
+
+def _bind() -> str:
+    if bind := os.environ.get("BIND"):
+        return bind
+    host, port = os.environ.get("HOST") or "127.0.0.1", os.environ.get("PORT") or "8000"
+    if not port.isascii() or not port.isdigit() or not 0 < int(port) < 65_536:
+        raise ConfigError("PORT", "must be a number from 1 to 65535.")
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+
+def _workers() -> int:
+    text = os.environ.get("WEB_CONCURRENCY") or str(len(os.sched_getaffinity(0)))
+    if not text.isascii() or not text.isdigit() or int(text) < 1:
+        raise ConfigError("WEB_CONCURRENCY", "must be a number of worker processes.")
+    return int(text)
+
+
+bind = _bind()
+workers = _workers()
+worker_class = Worker
+threads = _settings.threads  # the database pool has a connection for each
+
+# Longer than nginx keeps an idle connection to us (60 s): only nginx closes one, and so never
+# sends a request into a connection that is being closed.
+keepalive = 75
+timeout = 30
+graceful_timeout = 30
+# A slow leak anywhere never becomes an outage; the jitter keeps workers from going at once.
+max_requests = 100_000
+max_requests_jitter = 10_000
+
+limit_request_line = 8190  # the most gunicorn can be told; the contract says 8 KiB
+limit_request_fields = 64
+limit_request_field_size = 8190
+
+# Heartbeats in memory: on a slow disk a worker would be taken for dead.
+worker_tmp_dir = "/dev/shm" if os.path.isdir("/dev/shm") else None  # noqa: S108
+# Else gunicorn leaves one in the home folder.
+control_socket_disable = True
+
+logconfig_dict = configuration(_settings.log_level)
+
+
+def on_starting(server: object) -> None:
+    # The metrics' files of all workers must be new with each master.
+    for file in Path(os.environ["PROMETHEUS_MULTIPROC_DIR"]).glob("*.db"):
+        file.unlink()
+
+
+def child_exit(server: object, worker: object) -> None:
+    from prometheus_client import multiprocess
+
+    multiprocess.mark_process_dead(worker.pid)

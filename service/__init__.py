@@ -1,0 +1,87 @@
+"""The social-association service. A request's way through these rooms:
+
+    edge        its id, its headers, the longest target; the log line at the end
+    views/      the operations: ask the policy, call the store, return the row
+      api       the strict parser of bodies and queries, OpenAPI
+      auth      bearer token -> actor
+    schemas     what a body must look like; the rule for `external`
+      fields    each field's own rule
+    policy      who may do what
+    store       every query and every write
+    models      the tables
+    database    engine settings, time-outs, which errors are "for now"
+
+`errors` answers for all of them, `logs` and `metrics` tell of them, `config` comes before
+them, `cli` stands beside the views. docs/request.md follows one request all the way.
+"""
+
+import os
+from collections.abc import Mapping
+from typing import Any
+
+from flask import Flask
+from flask.json.provider import JSONProvider
+from flask_migrate import Migrate
+from werkzeug.routing import BaseConverter, ValidationError
+
+from service import auth, cli, config, database, edge, errors, fields, logs, strict_json
+from service.api import Api
+from service.views import associations, docs, probes
+
+__version__ = "1.0.0"
+
+MIGRATIONS = str(config.ROOT / "migrations")
+
+
+class _UserIdConverter(BaseConverter):
+    """A user id in a path: canonical, or the path is unknown (404)."""
+
+    regex = "[0-9]+"
+
+    def to_python(self, value: str) -> int:
+        user_id = fields.canonical_id(value)
+        if user_id is None:
+            raise ValidationError
+        return user_id
+
+
+class _Json(JSONProvider):
+    def dumps(self, obj: Any, **_: Any) -> str:
+        return strict_json.dumps(obj)
+
+    def loads(self, s: str | bytes, **_: Any) -> Any:
+        return strict_json.loads(s if isinstance(s, str) else s.decode())
+
+
+def create_app(environ: Mapping[str, str] = os.environ) -> Flask:
+    """Make the WSGI application from an environment.
+
+    Raises:
+        ConfigError: a setting is missing or senseless; it exits with a sentence.
+    """
+    settings = config.load(environ)
+    logs.init_app(settings.log_level)
+    app = Flask(__name__, static_folder=None)
+    app.json = _Json(app)
+    app.config.update(
+        API_TITLE="Social associations",
+        API_VERSION=__version__,
+        OPENAPI_VERSION="3.1.0",
+        OPENAPI_URL_PREFIX="/api/v2",
+        MIGRATIONS=MIGRATIONS,
+        PROVIDERS=settings.providers,
+        MAX_ASSOCIATIONS_PER_USER=settings.max_associations_per_user,
+        JWT_MAX_LIFETIME=settings.jwt_max_lifetime,
+        JWT_ROLE_CLAIM=settings.jwt_role_claim,
+    )
+    app.url_map.converters["user_id"] = _UserIdConverter
+    edge.init_app(app, settings.cors_origins)
+    errors.init_app(app, database.Unavailable)
+    database.init_app(app, settings.database_url, pool_size=settings.threads)
+    Migrate(app, database.db, directory=MIGRATIONS)
+    auth.init_app(app, settings)
+    cli.init_app(app)
+    app.register_blueprint(probes.blp)
+    app.register_blueprint(docs.blp)
+    Api(app).register_blueprint(associations.blp)
+    return app

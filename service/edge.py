@@ -1,0 +1,81 @@
+"""Around every request: its id, its headers, CORS, the longest target, its line in the log."""
+
+import re
+import time
+import uuid
+from functools import lru_cache
+
+from flask import Flask, Response, g, request
+
+from service import errors, logs, metrics
+
+LONGEST_TARGET = 8 * 1024  # bytes
+LARGEST_BODY = 64 * 1024  # bytes
+
+_SANE_REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,128}")
+_CORS_PREFLIGHT = {
+    "Access-Control-Allow-Methods": "GET, HEAD, POST, PATCH, DELETE, OPTIONS",
+    "Access-Control-Allow-Headers": "Authorization, Content-Type, X-Request-ID",
+    "Access-Control-Max-Age": "86400",
+}
+
+
+def init_app(app: Flask, cors_origins: frozenset[str]) -> None:
+    """Wrap every request of `app`; `cors_origins` may call it from a browser (`*`: all may)."""
+    # Paths are not tidied: a redirect would break CORS preflights and lose bodies.
+    app.url_map.merge_slashes = False
+    app.url_map.strict_slashes = False
+    app.config["MAX_CONTENT_LENGTH"] = LARGEST_BODY
+
+    @app.before_request
+    def begin() -> None:
+        g.started = time.perf_counter()
+        given = request.environ.get("HTTP_X_REQUEST_ID", "")
+        g.request_id = given if _SANE_REQUEST_ID.fullmatch(given) else uuid.uuid4().hex
+        g.actor_id = g.refusal = None
+        if _target_length() > LONGEST_TARGET:
+            raise errors.of_status(414)
+
+    @app.after_request
+    def end(response: Response) -> Response:
+        headers = response.headers
+        headers["X-Request-ID"] = g.request_id
+        headers["X-Content-Type-Options"] = "nosniff"
+        # Only what says otherwise may be stored: the documentation's files.
+        headers.setdefault("Cache-Control", "no-store")
+        if cors_origins:
+            _allow_origin(response, cors_origins)
+        duration = time.perf_counter() - g.started
+        operation = operation_of(request.endpoint)
+        metrics.observe(operation, response.status_code, duration, g.refusal)
+        logs.request_done(operation, response.status_code, duration)
+        return response
+
+
+@lru_cache(maxsize=256)
+def operation_of(endpoint: str | None) -> str:
+    """The operation's name for logs and metrics: one for both forms of the path."""
+    return (endpoint or "none").rpartition(".")[2].removesuffix("_for_user")
+
+
+def _target_length() -> int:
+    environ = request.environ
+    # gunicorn tells the target as it was sent; elsewhere it is put together again.
+    target = environ.get("RAW_URI") or f"{environ['PATH_INFO']}?{environ.get('QUERY_STRING', '')}"
+    return len(target)
+
+
+def _allow_origin(response: Response, origins: frozenset[str]) -> None:
+    headers = response.headers
+    if "*" in origins:
+        headers["Access-Control-Allow-Origin"] = "*"
+    else:
+        # Also when there is no Origin: a cache must not give this answer to a browser.
+        headers.add("Vary", "Origin")
+        origin = request.environ.get("HTTP_ORIGIN")
+        if origin not in origins:
+            return
+        headers["Access-Control-Allow-Origin"] = origin
+    headers["Access-Control-Expose-Headers"] = "X-Request-ID, Retry-After"
+    if request.method == "OPTIONS":
+        headers.update(_CORS_PREFLIGHT)

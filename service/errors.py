@@ -1,0 +1,140 @@
+"""The one error body, RFC 9457's problem+json with the list that the JavaScript client reads.
+
+Whoever refuses, the answer is made here: `Problem` is raised by our own rooms, `init_app`
+turns everything else (routing, Flask, webargs, the database, a bug) into one.
+"""
+
+import json
+import logging
+import uuid
+from collections.abc import Mapping, Sequence
+from http import HTTPStatus
+from typing import Any, NamedTuple
+
+from flask import Flask, Response, g
+from werkzeug.exceptions import HTTPException
+
+MEDIA_TYPE = "application/problem+json"
+RETRY_AFTER = 1  # seconds
+
+logger = logging.getLogger(__name__)
+
+
+class Entry(NamedTuple):
+    """One thing that is wrong, with a field or with the request as a whole (`field` is None)."""
+
+    code: str
+    message: str
+    field: str | None = None
+
+    def as_json(self) -> dict[str, Any]:
+        message = {"code": self.code, "message": self.message}
+        return message if self.field is None else {"field": self.field, "messages": [message]}
+
+
+class Problem(HTTPException):
+    """A refusal.
+
+    Args:
+        status: the HTTP status.
+        entries: what is wrong; the first one's message is the body's `detail` as well.
+        headers: further response headers.
+    """
+
+    def __init__(
+        self, status: int, *entries: Entry, headers: Mapping[str, str] | None = None
+    ) -> None:
+        super().__init__(entries[0].message)
+        self.code = status
+        self.entries = entries
+        self.headers = headers or {}
+
+    def get_response(self, *_: Any) -> Response:  # type: ignore[override]
+        return respond(self.code or 500, self.entries, self.headers)
+
+
+def respond(status: int, entries: Sequence[Entry], headers: Mapping[str, str]) -> Response:
+    """Make the response, and leave the first code for the log and the metrics."""
+    g.refusal = entries[0].code
+    return Response(_body(status, entries), status, headers, content_type=MEDIA_TYPE)
+
+
+def raw_response(status: int) -> bytes:
+    """A whole HTTP response, for a server that could not make a request of what it read."""
+    problem = of_status(status)
+    body = _body(status, problem.entries)
+    head = (
+        f"HTTP/1.1 {status} {HTTPStatus(status).phrase}\r\n"
+        f"Content-Type: {MEDIA_TYPE}\r\n"
+        f"Content-Length: {len(body)}\r\n"
+        "Cache-Control: no-store\r\n"
+        "X-Content-Type-Options: nosniff\r\n"
+        f"X-Request-ID: {uuid.uuid4().hex}\r\n"
+        "Connection: close\r\n\r\n"
+    )
+    return (head + body).encode("ascii")
+
+
+def _body(status: int, entries: Sequence[Entry]) -> str:
+    body = {
+        "type": "about:blank",
+        "title": HTTPStatus(status).phrase,
+        "status": status,
+        "detail": entries[0].message,
+        "errors": [entry.as_json() for entry in entries],
+    }
+    # ASCII: an unknown field's name may be no valid Unicode.
+    return json.dumps(body, separators=(",", ":"))
+
+
+_OF_STATUS = {
+    400: ("invalid", "The request is malformed."),
+    401: ("not_authenticated", "Send a token: Authorization: Bearer <JWT>."),
+    403: ("permission_denied", "You may not do this."),
+    404: ("not_found", "There is nothing here."),
+    405: ("method_not_allowed", "This address does not serve this method; Allow names those it does."),
+    406: ("not_acceptable", "The answer is JSON, which the Accept header does not admit."),
+    413: ("too_large", "The body is larger than 64 KiB."),
+    414: ("uri_too_long", "The request target is longer than 8 KiB."),
+    429: ("throttled", "Too many requests; Retry-After says when to try again."),
+    503: ("unavailable", "The service can't do this for now; nothing was changed. Try again."),
+}
+
+
+def of_status(status: int, **headers: str) -> Problem:
+    """The problem that says no more than its status does."""
+    code, message = _OF_STATUS.get(
+        status, (HTTPStatus(status).name.lower(), HTTPStatus(status).description)
+    )
+    if status in (429, 503):
+        headers.setdefault("Retry-After", str(RETRY_AFTER))
+    return Problem(status, Entry(code, message or HTTPStatus(status).phrase), headers=headers)
+
+
+def init_app(app: Flask, unavailable: type[Exception]) -> None:
+    """Answer every exception with the one body; `unavailable` is the database's 503."""
+    app.register_error_handler(HTTPException, _of_http_exception)
+    app.register_error_handler(unavailable, _of_unavailable)
+    app.register_error_handler(Exception, _of_bug)
+
+
+def _of_http_exception(error: HTTPException) -> Response:
+    if isinstance(error, Problem):
+        return error.get_response()
+    # A redirect is an HTTPException too; nothing here moves, so it is an address unknown.
+    status = error.code if error.code and error.code >= 400 else 404
+    problem = of_status(status)
+    # `Allow`, `Retry-After` and the like.
+    kept = {k: v for k, v in error.get_headers() if k not in ("Content-Type", "Location")}
+    return respond(problem.code or 500, problem.entries, {**problem.headers, **kept})
+
+
+def _of_unavailable(error: Exception) -> Response:
+    logger.warning("database unavailable", extra={"reason": str(error)})
+    return of_status(503).get_response()
+
+
+def _of_bug(error: Exception) -> Response:
+    logger.exception("unforeseen error")
+    message = f"Something went wrong here; the log tells more under request id {g.request_id}."
+    return respond(500, [Entry("error", message)], {})

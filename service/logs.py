@@ -1,0 +1,79 @@
+"""Logs: one JSON object a line on standard error, without tokens, bodies or queries."""
+
+import logging
+import logging.config
+from typing import Any
+
+from flask import g, has_request_context
+from pythonjsonlogger.json import JsonFormatter
+
+logger = logging.getLogger(__name__)
+audit_logger = logging.getLogger("service.audit")
+
+
+class _RequestId(logging.Filter):
+    """Put the request's id and actor into every line that is written during a request."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        if has_request_context():
+            record.request_id = g.get("request_id")
+            record.actor = g.get("actor_id")
+        return True
+
+
+def configuration(level: str) -> dict[str, Any]:
+    """A `logging.config.dictConfig` that gunicorn and the application share."""
+    return {
+        "version": 1,
+        "disable_existing_loggers": False,
+        "filters": {"request_id": {"()": _RequestId}},
+        "formatters": {
+            "json": {
+                "()": JsonFormatter,
+                "fmt": "%(asctime)s %(levelname)s %(name)s %(message)s",
+                "rename_fields": {"asctime": "time", "levelname": "level", "message": "event"},
+            }
+        },
+        "handlers": {
+            "stderr": {
+                "class": "logging.StreamHandler",
+                "formatter": "json",
+                "filters": ["request_id"],
+            }
+        },
+        # gunicorn's defaults name handlers that are not here; its lines go up to the root.
+        "loggers": {"gunicorn.error": {"level": level}},
+        "root": {"level": level, "handlers": ["stderr"]},
+    }
+
+
+def init_app(level: str) -> None:
+    logging.config.dictConfig(configuration(level))
+
+
+def request_done(operation: str, status: int, seconds: float) -> None:
+    """Write a request's own line: what was asked and how it went, never with what."""
+    if logger.isEnabledFor(logging.INFO):
+        logger.info(
+            "request",
+            extra={
+                "operation": operation,
+                "status": status,
+                "duration_ms": round(seconds * 1000, 2),
+                "code": g.refusal,
+            },
+        )
+
+
+def audit(outcome: str, user_id: int | None, provider: str | None) -> None:
+    """Record who did what to whose association; the ext_id and metadata stay out of it.
+
+    Args:
+        outcome: `created`, `changed`, `deleted` or `refused`.
+        user_id: whose association it is (the actor's id comes from the filter); None for
+            a look-up of whose it is.
+        provider: where; None when it was refused before that was known.
+    """
+    audit_logger.info(
+        "association", extra={"outcome": outcome, "user_id": user_id, "provider": provider}
+    )

@@ -1,0 +1,26 @@
+"""Who may do what, as predicates of (actor, user_id). Knows nothing of HTTP or the database."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Actor:
+    """The authenticated caller. Somebody without a token is `None` instead."""
+
+    user_id: int
+    is_admin: bool
+
+
+def may_manage(actor: Actor | None, user_id: int) -> bool:
+    """Create, change and delete associations of `user_id`: that user, or an admin."""
+    return actor is not None and (actor.user_id == user_id or actor.is_admin)
+
+
+def sees_hidden(actor: Actor | None, user_id: int) -> bool:
+    """See also what `user_id` does not show in the profile: that user, or an admin."""
+    return may_manage(actor, user_id)
+
+
+def may_look_up(actor: Actor | None) -> bool:
+    """Ask whose a pair of provider and ext_id is: admins."""
+    return actor is not None and actor.is_admin

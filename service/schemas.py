@@ -1,0 +1,188 @@
+"""What a body or query must look like, and what goes back. Never queries, never sees the caller.
+
+The rules of single fields are in `service.fields`; here is what belongs together.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from marshmallow import EXCLUDE, RAISE, Schema, ValidationError, post_load, validates_schema
+from marshmallow import fields as ma
+
+from service import fields
+from service.fields import refusal
+
+EXTERNAL = "external"
+"""The platform's own provider: it has `metadata`, and no `profile_url` or `show_in_profile`."""
+
+
+class _Strict(Schema):
+    class Meta:
+        unknown = RAISE
+
+    error_messages = {
+        "unknown": refusal("unknown", "There is no such field here; leave it out."),
+        "type": refusal("invalid", "Send a JSON object."),
+    }
+
+
+_DETAILS = ("profile_url", "show_in_profile", "metadata")
+
+
+def details_of(provider: str) -> tuple[str, ...]:
+    """The details that an association at this provider has."""
+    return ("metadata",) if provider == EXTERNAL else ("profile_url", "show_in_profile")
+
+
+def _misfits(data: Mapping[str, Any]) -> list[str]:
+    """The details that say something and don't fit the provider; null and false say nothing."""
+    if "provider" not in data:  # missing or broken, and told so
+        return []
+    fitting = details_of(data["provider"])
+    return [
+        name
+        for name in _DETAILS
+        if name not in fitting and data.get(name) not in (None, False)
+    ]
+
+
+class _Association(_Strict):
+    """The fields of a body that names an association, and the rule across them."""
+
+    user_id = fields.UserId(required=True)
+    provider = fields.Provider(required=True)
+    ext_id = fields.ExtId(required=True)
+    profile_url = fields.ProfileUrl(allow_none=True)
+    show_in_profile = fields.StrictBoolean()
+    metadata = fields.Metadata(allow_none=True)
+
+    # Also when another field is broken: a caller sees everything at once.
+    @validates_schema(skip_on_field_errors=False)
+    def fields_fit_the_provider(self, data: dict[str, Any], **_: Any) -> None:
+        """`external` has metadata and nothing of a profile; for the others it is the reverse."""
+        if misfits := _misfits(data):
+            has = " and ".join(details_of(data["provider"]))
+            text = f"Leave it out: an association with {data['provider']} has {has} instead."
+            raise ValidationError({name: [refusal("not_applicable", text)] for name in misfits})
+
+
+class CreateSchema(_Association):
+    """A new association."""
+
+    takes_listed_providers_only = True  # PROVIDERS of the configuration
+
+    @post_load
+    def complete(self, data: dict[str, Any], **_: Any) -> dict[str, Any]:
+        return {"profile_url": None, "show_in_profile": False, "metadata": None, **data}
+
+
+class ChangeSchema(_Association):
+    """New values for some of an association's details; null clears. Loads to `changes`."""
+
+    @validates_schema(pass_original=True, skip_on_field_errors=False)
+    def something_changes(self, data: dict[str, Any], original: Any, **_: Any) -> None:
+        if "provider" not in data or _misfits(data):
+            return
+        fitting = details_of(data["provider"])
+        # A detail that is broken isn't in `data`, but was meant to change something.
+        if not any(name in data for name in fitting) and all(
+            name in data for name in _DETAILS if name in original
+        ):
+            text = f"Nothing would change: send {' or '.join(fitting)}."
+            raise ValidationError([refusal("invalid", text)])
+
+    @post_load
+    def gather(self, data: dict[str, Any], **_: Any) -> dict[str, Any]:
+        fitting = details_of(data["provider"])
+        return {
+            "user_id": data["user_id"],
+            "provider": data["provider"],
+            "ext_id": data["ext_id"],
+            "changes": {name: data[name] for name in fitting if name in data},
+        }
+
+
+class PairSchema(Schema):
+    """The association to delete. Other fields are ignored: clients send the whole of it back."""
+
+    class Meta:
+        unknown = EXCLUDE
+
+    user_id = fields.UserId(required=True)
+    provider = fields.Provider(required=True)
+    ext_id = fields.ExtId(required=True)
+
+
+class QuerySchema(_Strict):
+    """Whose associations to list, or which pair to look up."""
+
+    user_id = fields.UserId()
+    provider = fields.Provider()
+    ext_id = fields.ExtId()
+
+    @validates_schema(pass_original=True, skip_on_field_errors=False)
+    def pair_is_whole_and_stands_alone(
+        self, data: dict[str, Any], original: Any, **_: Any
+    ) -> None:
+        if "provider" not in original and "ext_id" not in original:
+            return
+        wrong = {
+            name: [refusal("required", "A look-up takes provider and ext_id, both.")]
+            for name in ("provider", "ext_id")
+            if name not in original
+        }
+        if "user_id" in data:
+            text = "List by user_id, or look up by provider and ext_id: not both at once."
+            wrong["user_id"] = [refusal("invalid", text)]
+        if wrong:
+            raise ValidationError(wrong)
+
+
+class AssociationSchema(Schema):
+    """An association as it goes out: exactly the keys that apply to its provider."""
+
+    user_id = fields.UserId()
+    provider = fields.Provider()
+    ext_id = fields.ExtId()
+    profile_url = fields.ProfileUrl(allow_none=True)
+    show_in_profile = fields.StrictBoolean()
+    metadata = fields.Metadata(allow_none=True)
+
+    def dump(self, obj: Any, *, many: bool | None = None) -> Any:
+        """Two shapes, and no value needs a conversion: marshmallow's walk over the fields
+        would cost more than everything else about a list."""
+        if self.many if many is None else many:
+            return [_shape(row) for row in obj]
+        return _shape(obj)
+
+
+def _shape(row: Any) -> dict[str, Any]:
+    shape = {"user_id": row.user_id, "provider": row.provider, "ext_id": row.ext_id}
+    if row.provider == EXTERNAL:
+        shape["metadata"] = row.metadata
+    else:
+        shape["profile_url"] = row.profile_url
+        shape["show_in_profile"] = row.show_in_profile
+    return shape
+
+
+class _MessageSchema(Schema):
+    code = ma.String(required=True)
+    message = ma.String(required=True)
+
+
+class _ErrorSchema(Schema):
+    field = ma.String()
+    messages = ma.List(ma.Nested(_MessageSchema))
+    code = ma.String()
+    message = ma.String()
+
+
+class ProblemSchema(Schema):
+    """The body of every refusal."""
+
+    type = ma.String(required=True)
+    title = ma.String(required=True)
+    status = ma.Integer(required=True)
+    detail = ma.String(required=True)
+    errors = ma.List(ma.Nested(_ErrorSchema), required=True)

@@ -1,0 +1,37 @@
+"""JSON as RFC 8259 has it, and I-JSON's rule on top (RFC 7493): no key twice in an object.
+
+Python's own reader also takes NaN, Infinity and repeated keys, and UTF-16 when given bytes.
+"""
+
+import json
+from typing import Any
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        raise ValueError("a key stands twice in one object")
+    return found
+
+
+def _refuse_constant(name: str) -> Any:
+    raise ValueError(f"{name} is not JSON")
+
+
+_decode = json.JSONDecoder(object_pairs_hook=_unique, parse_constant=_refuse_constant).decode
+
+dumps = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode
+"""Write compact JSON, not escaped."""
+
+
+def loads(text: str) -> Any:
+    """Read JSON.
+
+    Raises:
+        ValueError: it isn't JSON, is nested too deeply, has a key twice in an object, or an
+            integer of thousands of digits.
+    """
+    try:
+        return _decode(text)
+    except RecursionError:
+        raise ValueError("nested too deeply") from None

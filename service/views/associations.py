@@ -1,0 +1,125 @@
+"""The operations on associations. Each asks the policy, calls the store, returns the row."""
+
+from typing import Any
+
+from flask import Response, current_app
+
+from service import logs, store
+from service.api import Blueprint
+from service.auth import (
+    actor,
+    authorize,
+    authorize_look_up,
+    bearer_optional,
+    bearer_required,
+    caller_id,
+)
+from service.errors import Entry, Problem
+from service.policy import may_manage, sees_hidden
+from service.schemas import (
+    AssociationSchema,
+    ChangeSchema,
+    CreateSchema,
+    PairSchema,
+    QuerySchema,
+)
+
+blp = Blueprint(
+    "associations",
+    __name__,
+    url_prefix="/api/v2/user",
+    description="Which external identities a user is linked to.",
+)
+
+# The user is named in the body or query, or in the path. The second form's endpoints end in
+# `_for_user`; there the parser puts the path's user into the fields.
+ANY = "/provider/"
+ONE = "/<user_id:user_id>/provider/"
+
+
+@blp.route(ANY, methods=["POST"])
+@blp.route(ONE, methods=["POST"], endpoint="create_for_user")
+@bearer_required
+@blp.arguments(CreateSchema())
+@blp.response(201, AssociationSchema())
+@blp.alt_response(200, schema=AssociationSchema(), description="Exactly this was stored already")
+@blp.refuses(400, 401, 403, 406, 409, 413, 503)
+def create(fields: dict[str, Any]) -> Any:
+    """Link a user to an identity at a provider."""
+    user_id, provider = fields["user_id"], fields["provider"]
+    authorize(may_manage, user_id, provider)
+    limit = current_app.config["MAX_ASSOCIATIONS_PER_USER"]
+    row, is_new = store.create(fields, created_by=caller_id(), limit=limit)
+    if is_new:
+        logs.audit("created", user_id, provider)
+    return row, 201 if is_new else 200
+
+
+@blp.route(ANY, methods=["GET"])
+@blp.route(ONE, methods=["GET"], endpoint="find_for_user")
+@bearer_optional("provider", "ext_id")
+@blp.arguments(QuerySchema(), location="query")
+@blp.response(200, AssociationSchema(many=True))
+@blp.refuses(400, 401, 403, 406, 503)
+def find(query: dict[str, Any]) -> Any:
+    """List a user's associations, or look up whose a pair is (admins)."""
+    if "provider" in query:
+        authorize_look_up()
+        return store.find(query["provider"], query["ext_id"])
+    user_id = query.get("user_id") or caller_id()
+    if user_id is None:
+        raise Problem(400, Entry("required", "Say whose associations to list.", "user_id"))
+    with_hidden = sees_hidden(actor(concerning=user_id), user_id)
+    return store.list_of_user(user_id, with_hidden=with_hidden)
+
+
+@blp.route(ANY, methods=["PATCH"])
+@blp.route(ONE, methods=["PATCH"], endpoint="change_for_user")
+@bearer_required
+@blp.arguments(ChangeSchema())
+@blp.response(200, AssociationSchema())
+@blp.refuses(400, 401, 403, 404, 406, 413, 503)
+def change(fields: dict[str, Any]) -> Any:
+    """Change an association's details; null clears one."""
+    user_id, provider = fields["user_id"], fields["provider"]
+    authorize(may_manage, user_id, provider)
+    row = store.change(user_id, provider, fields["ext_id"], fields["changes"])
+    logs.audit("changed", user_id, provider)
+    return row
+
+
+@blp.route(ANY, methods=["DELETE"])
+@blp.route(ONE, methods=["DELETE"], endpoint="delete_for_user")
+@bearer_required
+@blp.arguments(PairSchema(), location="json_or_query")
+@blp.response(204)
+@blp.refuses(400, 401, 403, 404, 406, 413, 503)
+def delete(pair: dict[str, Any]) -> Any:
+    """Unlink a user from an identity."""
+    user_id, provider = pair["user_id"], pair["provider"]
+    authorize(may_manage, user_id, provider)
+    store.delete(user_id, provider, pair["ext_id"])
+    logs.audit("deleted", user_id, provider)
+    response = Response(status=204)
+    del response.headers["Content-Type"]  # of no content
+    return response
+
+
+@blp.errorhandler(store.NotFound)
+def _not_found(_: store.NotFound) -> Response:
+    # Whether somebody else has the pair is nobody's business.
+    text = "This user has no association with this provider and ext_id."
+    return Problem(404, Entry("not_found", text)).get_response()
+
+
+@blp.errorhandler(store.Taken)
+def _taken(_: store.Taken) -> Response:
+    # The same bytes whoever has it.
+    text = "This provider and ext_id are linked already, or with other values."
+    return Problem(409, Entry("unique", text)).get_response()
+
+
+@blp.errorhandler(store.LimitReached)
+def _limit_reached(_: store.LimitReached) -> Response:
+    text = "This user has as many associations as one may have; delete one first."
+    return Problem(409, Entry("limit", text)).get_response()

@@ -1,0 +1,92 @@
+"""The documentation page: it works without any outside host."""
+
+import re
+from html.parser import HTMLParser
+from urllib.parse import urljoin
+
+import pytest
+from flask.testing import FlaskClient
+from werkzeug.test import TestResponse
+
+DOCS = "/api/v2/docs"
+
+
+class References(HTMLParser):
+    """The addresses that a page makes a browser fetch."""
+
+    def __init__(self, page: str) -> None:
+        super().__init__()
+        self.found: list[str] = []
+        self.feed(page)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.found += [value for name, value in attrs if name in {"src", "href"} and value]
+
+
+@pytest.fixture
+def page(client: FlaskClient) -> TestResponse:
+    return client.get(DOCS)
+
+
+def text(page: TestResponse) -> str:
+    return page.get_data(as_text=True)
+
+
+def scripts(client: FlaskClient, page: TestResponse) -> str:
+    """What starts Swagger UI: the page and its small scripts."""
+    files = [name for name in References(text(page)).found if name.endswith(".js")]
+    bodies = [client.get(urljoin(DOCS, name)).get_data(as_text=True) for name in files]
+    return "\n".join([text(page), *(body for body in bodies if len(body) < 10_000)])
+
+
+def test_the_page_is_html(page: TestResponse) -> None:
+    assert (page.status_code, page.mimetype) == (200, "text/html")
+
+
+@pytest.mark.parametrize("path", [DOCS, f"{DOCS}/"])
+def test_the_page_is_no_redirect(client: FlaskClient, path: str) -> None:
+    assert client.get(path).status_code == 200
+
+
+def test_the_page_names_no_outside_host(client: FlaskClient, page: TestResponse) -> None:
+    assert not re.search(r"(?:https?:)?//\w", scripts(client, page))
+
+
+def test_the_page_refers_to_files(page: TestResponse) -> None:
+    assert {name.rpartition(".")[2] for name in References(text(page)).found} >= {"css", "js"}
+
+
+def test_every_file_that_the_page_refers_to_is_served(
+    client: FlaskClient, page: TestResponse
+) -> None:
+    for name in References(text(page)).found:
+        response = client.get(urljoin(DOCS, name))
+        assert response.status_code == 200, name
+        assert response.get_data(), name
+
+
+@pytest.mark.parametrize(("suffix", "media"), [("css", "text/css"), ("js", "javascript")])
+def test_every_file_has_its_media_type(
+    client: FlaskClient, page: TestResponse, suffix: str, media: str
+) -> None:
+    # With `nosniff` a browser drops a script or a style sheet of another type.
+    for name in References(text(page)).found:
+        if name.endswith(suffix):
+            assert media in client.get(urljoin(DOCS, name)).mimetype, name
+
+
+def test_the_style_sheets_name_no_outside_host(client: FlaskClient, page: TestResponse) -> None:
+    for name in References(text(page)).found:
+        if name.endswith("css"):
+            sheet = client.get(urljoin(DOCS, name)).get_data(as_text=True)
+            assert not re.search(r"url\(\s*['\"]?(?:https?:)?//|@import", sheet), name
+
+
+def test_the_page_shows_the_document_of_this_service(
+    client: FlaskClient, page: TestResponse
+) -> None:
+    assert "/api/v2/openapi.json" in scripts(client, page)
+
+
+def test_the_page_asks_no_outside_validator(client: FlaskClient, page: TestResponse) -> None:
+    assert re.search(r"""validatorUrl['"]?\s*:\s*null""", scripts(client, page))

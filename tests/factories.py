@@ -1,0 +1,67 @@
+"""What tests send: environments, tokens, bodies."""
+
+import time
+import uuid
+from typing import Any
+
+import jwt
+
+SECRET = "a-secret-for-tests-of-at-least-32-bytes"
+PATH = "/api/v2/user/provider/"
+
+
+def path_of(user_id: object) -> str:
+    """The second form of the path: the user is named in it."""
+    return f"/api/v2/user/{user_id}/provider/"
+
+
+def environment(database_url: str, **changes: str) -> dict[str, str]:
+    """The environment of an application under test."""
+    return {"DATABASE_URL": database_url, "JWT_SECRET_KEY": SECRET} | changes
+
+
+def claims(user_id: object = 7, **changes: Any) -> dict[str, Any]:
+    """The claims of a good token; a change to `...` leaves that claim out."""
+    now = int(time.time())
+    good = {
+        "user_id": user_id,
+        "token_type": "access",
+        "iat": now,
+        "exp": now + 600,
+        "jti": uuid.uuid4().hex,
+    }
+    return {name: value for name, value in (good | changes).items() if value is not ...}
+
+
+def token(user_id: object = 7, *, secret: str = SECRET, **changes: Any) -> str:
+    return jwt.encode(claims(user_id, **changes), secret, "HS256")
+
+
+def as_user(user_id: object = 7, **changes: Any) -> dict[str, str]:
+    """Headers with a good token of this user: `client.get(PATH, headers=as_user(7))`."""
+    return {"Authorization": f"Bearer {token(user_id, **changes)}"}
+
+
+def as_admin(user_id: object = 1) -> dict[str, str]:
+    """Headers of an admin by the token's role claim."""
+    return as_user(user_id, role="admin")
+
+
+def facebook(**changes: Any) -> dict[str, Any]:
+    """A body that creates an association of user 7 at a provider that isn't `external`."""
+    return {"user_id": 7, "provider": "facebook", "ext_id": "fb-1"} | changes
+
+
+def external(**changes: Any) -> dict[str, Any]:
+    """A body that creates an association of user 7 at the provider `external`."""
+    return {"user_id": 7, "provider": "external", "ext_id": "ex-1"} | changes
+
+
+def errors_of(response: Any) -> dict[str | None, str]:
+    """The response's errors as `{field or None: code}`."""
+    found: dict[str | None, str] = {}
+    for entry in response.get_json()["errors"]:
+        messages = entry["messages"] if "field" in entry else [entry]
+        assert len(messages) == 1
+        found[entry.get("field")] = messages[0]["code"]
+    return found

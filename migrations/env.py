@@ -12,7 +12,6 @@ from service import models
 from service.database import db
 
 
-
 def render_item(kind: str, item: object, _: object) -> str | bool:
     """Migrations don't depend on the models, which go on changing."""
     if kind == "type" and isinstance(item, models.UtcDateTime):

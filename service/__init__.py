@@ -3,13 +3,15 @@
     edge        its id, its headers, the longest target; the log line at the end
     views/      the operations: ask the policy, call the store, return the row
       api       the strict parser of bodies and queries, OpenAPI
-      auth      bearer token -> actor
+      auth      bearer token -> actor; 401 and 403
+      tokens    what a good token is; remembers the good ones
     schemas     what a body must look like; the rule for `external`
       fields    each field's own rule
     policy      who may do what
     store       every query and every write
     models      the tables
-    database    engine settings, time-outs, which errors are "for now"
+    database    the one way in; which errors are "for now"
+    connections time-outs on PostgreSQL, durability on SQLite
 
 `errors` answers for all of them, `logs` and `metrics` tell of them, `config` comes before
 them, `cli` stands beside the views. docs/request.md follows one request all the way.
@@ -22,9 +24,9 @@ from typing import Any
 from flask import Flask
 from flask.json.provider import JSONProvider
 from flask_migrate import Migrate
-from werkzeug.routing import BaseConverter, ValidationError
+from werkzeug.routing import BaseConverter
 
-from service import auth, cli, config, database, edge, errors, fields, logs, strict_json
+from service import cli, config, database, edge, errors, fields, logs, strict_json, tokens
 from service.api import Api
 from service.views import associations, docs, probes
 
@@ -34,15 +36,24 @@ MIGRATIONS = str(config.ROOT / "migrations")
 
 
 class _UserIdConverter(BaseConverter):
-    """A user id in a path: canonical, or the path is unknown (404)."""
+    """A user id in a path: canonical, or the path is unknown (404).
 
-    regex = "[0-9]+"
+    The expression says it all, up to the largest id: a converter that refuses in `to_python`
+    turns the path into one that only lacks the method (405).
+    """
+
+    regex = "|".join(
+        [r"[1-9][0-9]{0,17}"]
+        + [
+            f"{str(fields.LARGEST_ID)[:i]}[{int(i == 0)}-{int(digit) - 1}][0-9]{{{18 - i}}}"
+            for i, digit in enumerate(str(fields.LARGEST_ID))
+            if int(digit) > int(i == 0)
+        ]
+        + [str(fields.LARGEST_ID)]
+    )
 
     def to_python(self, value: str) -> int:
-        user_id = fields.canonical_id(value)
-        if user_id is None:
-            raise ValidationError
-        return user_id
+        return int(value)
 
 
 class _Json(JSONProvider):
@@ -79,7 +90,7 @@ def create_app(environ: Mapping[str, str] = os.environ) -> Flask:
     errors.init_app(app, database.Unavailable)
     database.init_app(app, settings.database_url, pool_size=settings.threads)
     Migrate(app, database.db, directory=MIGRATIONS)
-    auth.init_app(app, settings)
+    tokens.init_app(app, settings)
     cli.init_app(app)
     app.register_blueprint(probes.blp)
     app.register_blueprint(docs.blp)

@@ -64,9 +64,9 @@ class StrictParser(FlaskParser):
         query = _read_query(req)
         if unwanted := query.keys() - schema.fields:
             raise ValidationError(_unknown(sorted(unwanted)))
-        body = _read_json(req) if req.get_data(cache=True) else {}
+        body = _read_json(req) if _read_body(req) else {}
         source = body if body.keys() & {"provider", "ext_id"} else query
-        found = {name: source[name] for name in ("provider", "ext_id") if name in source}
+        found = {name: value for name, value in source.items() if name in ("provider", "ext_id")}
         for named in (body, query):
             if "user_id" in named:
                 found = _with_user(found, named["user_id"])
@@ -92,9 +92,16 @@ def _refuse_unless_json_is_accepted(req: Request) -> None:
         raise errors.of_status(406)
 
 
+def _read_body(req: Request) -> bytes:
+    raw = req.get_data(cache=True)
+    if len(raw) > edge.LARGEST_BODY:  # and did not say so
+        raise errors.of_status(413)
+    return raw
+
+
 def _read_json(req: Request) -> dict[str, Any]:
     """The body as a JSON object."""
-    raw = req.get_data(cache=True)  # 413 for a longer body that did not say so
+    raw = _read_body(req)
     if req.environ.get("CONTENT_TYPE") != "application/json":
         _refuse_unless_json(req.environ.get("CONTENT_TYPE", ""))
     try:

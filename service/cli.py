@@ -4,11 +4,11 @@ import click
 from flask import Flask, current_app
 from flask.cli import AppGroup
 
-from service import auth, store
+from service import store, tokens
 from service.fields import canonical_id
 
-tokens = AppGroup("tokens", help="Tokens, as the platform mints them.")
-admins = AppGroup("admins", help="Users who have the admin role by a grant kept here.")
+tokens_group = AppGroup("tokens", help="Tokens, as the platform mints them.")
+admins_group = AppGroup("admins", help="Users who have the admin role by a grant kept here.")
 
 
 class _UserId(click.ParamType[int]):
@@ -24,9 +24,9 @@ class _UserId(click.ParamType[int]):
 USER_ID = _UserId()
 
 
-@tokens.command("mint")
+@tokens_group.command("mint")
 @click.argument("user_id", type=USER_ID)
-@click.option("--role", type=click.Choice([auth.ADMIN]), help="Put a role into the token.")
+@click.option("--role", type=click.Choice([tokens.ADMIN]), help="Put a role into the token.")
 @click.option("--lifetime", type=click.IntRange(min=1), help="In seconds.  [default: an hour]")
 def mint(user_id: int, role: str | None, lifetime: int | None) -> None:
     """Print an access token of a user, and nothing else."""
@@ -41,17 +41,17 @@ def mint(user_id: int, role: str | None, lifetime: int | None) -> None:
         raise click.BadParameter(
             "no claim says a role here (JWT_ROLE_CLAIM is empty).", param_hint="--role"
         )
-    click.echo(auth.tokens().mint(user_id, role=role, lifetime=lifetime))
+    click.echo(tokens.current().mint(user_id, role=role, lifetime=lifetime))
 
 
-@admins.command("grant")
+@admins_group.command("grant")
 @click.argument("user_id", type=USER_ID)
 def grant(user_id: int) -> None:
     """Give a user the admin role."""
     store.grant_admin(user_id)
 
 
-@admins.command("revoke")
+@admins_group.command("revoke")
 @click.argument("user_id", type=USER_ID)
 def revoke(user_id: int) -> None:
     """Take the admin role from a user; counts from the next request on."""
@@ -59,7 +59,7 @@ def revoke(user_id: int) -> None:
         raise click.ClickException(f"User {user_id} has no grant.")
 
 
-@admins.command("list")
+@admins_group.command("list")
 def list_() -> None:
     """Print the ids of the users with a grant, one a line."""
     for user_id in store.granted_admins():
@@ -67,5 +67,5 @@ def list_() -> None:
 
 
 def init_app(app: Flask) -> None:
-    app.cli.add_command(tokens)
-    app.cli.add_command(admins)
+    app.cli.add_command(tokens_group)
+    app.cli.add_command(admins_group)

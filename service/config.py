@@ -98,7 +98,8 @@ def _database_url(text: str) -> sa.URL:
         url = sa.make_url(re.sub(r"^postgres(ql)?://", "postgresql+psycopg://", text))
     except (sa.exc.ArgumentError, ValueError):
         raise ConfigError(
-            "DATABASE_URL", "is no URL; write postgresql://user:password@host/name or sqlite:///path."
+            "DATABASE_URL",
+            "is no URL; write postgresql://user:password@host/name or sqlite:///path.",
         ) from None
     if url.drivername == "postgresql+psycopg":
         return url

@@ -1,11 +1,10 @@
-"""The database: engine settings for SQLite and PostgreSQL, and which errors are "for now".
+"""The database: the one way in, and which errors are "for now".
 
 Every statement of the service is its own transaction (autocommit): one round trip, and
 nothing half done. `execute` is the one way in; it answers within two seconds or raises.
 """
 
 import random
-import select
 import sqlite3
 import time
 from collections.abc import Mapping, Sequence
@@ -18,12 +17,8 @@ from flask_sqlalchemy import SQLAlchemy
 from psycopg import errors as pg
 from sqlalchemy.orm import DeclarativeBase
 
-# In seconds, each below the next so that the most telling error comes first: a lock, the
-# statement as a whole, a server that answers nothing. All stay below the promised two.
-LOCK_TIMEOUT = 1.0
-STATEMENT_TIMEOUT = 1.25
-ANSWER_TIMEOUT = 1.5
-CONNECT_TIMEOUT = 1.0
+from service import connections
+
 # After the database was out of reach, requests are refused at once for so long. Without it
 # a hundred clients would wait for each other's time-outs.
 REST = 0.5
@@ -58,38 +53,14 @@ class _Rest:
     until = 0.0
 
 
-def is_postgresql(url: sa.URL) -> bool:
-    return url.get_backend_name() == "postgresql"
-
-
 def init_app(app: Flask, url: sa.URL, *, pool_size: int) -> None:
     """Bind the database. `pool_size` is the number of threads that use it at once."""
     app.config["SQLALCHEMY_DATABASE_URI"] = url
-    options: dict[str, Any] = {
-        "isolation_level": "AUTOCOMMIT",
-        "pool_size": pool_size,
-        "max_overflow": 0,
-        "pool_timeout": CONNECT_TIMEOUT,
-        # Autocommit leaves no transaction to roll back when a connection comes back.
-        "pool_reset_on_return": None,
-        "connect_args": _connect_args(url),
-        # Else the parameters, an ext_id among them, stand in every error's text.
-        "hide_parameters": True,
-    }
-    if is_postgresql(url):
-        # Costs a query a connection to find out, and nothing here uses it.
-        options["use_native_hstore"] = False
-    app.config["SQLALCHEMY_ENGINE_OPTIONS"] = options
+    app.config["SQLALCHEMY_ENGINE_OPTIONS"] = connections.engine_options(url, pool_size=pool_size)
     app.extensions["database_rest"] = _Rest()
     db.init_app(app)
     with app.app_context():
-        engine = db.engine
-    if is_postgresql(url):
-        sa.event.listen(engine, "do_connect", _connect_postgresql)
-        sa.event.listen(engine, "connect", _watch)
-        sa.event.listen(engine, "checkout", _refuse_stale)
-    else:
-        sa.event.listen(engine, "connect", _prepare_sqlite)
+        connections.listen(db.engine)
 
 
 def execute(
@@ -156,76 +127,3 @@ def _is_for_now(error: BaseException | None) -> bool:
 def _is_worth_a_retry(error: BaseException | None) -> bool:
     """The database rolled it back because of somebody else, and says: again, please."""
     return isinstance(error, pg.SerializationFailure | pg.DeadlockDetected)
-
-
-def _connect_args(url: sa.URL) -> dict[str, Any]:
-    if not is_postgresql(url):
-        return {"timeout": LOCK_TIMEOUT}
-    options = {"statement_timeout": STATEMENT_TIMEOUT, "lock_timeout": LOCK_TIMEOUT}
-    given = url.query.get("options", "")
-    set_options = [f"-c {name}={int(seconds * 1000)}" for name, seconds in options.items()]
-    # The operator's own options come last: they win.
-    return {"options": " ".join([*set_options, str(given)]).strip()}
-
-
-class _Connection(psycopg.Connection[Any]):
-    """A connection that gives up on a server that holds the line and answers nothing.
-
-    The server's own time-outs can't help there, and libpq's begin at two seconds.
-    """
-
-    @classmethod
-    def _connect_gen(cls, conninfo: str = "") -> Any:
-        # psycopg wakes the generator ten times a second while nothing arrives.
-        deadline = time.monotonic() + CONNECT_TIMEOUT
-        steps = super()._connect_gen(conninfo)
-        try:
-            wanted = next(steps)
-            while True:
-                ready = yield wanted
-                if time.monotonic() > deadline:
-                    raise pg.ConnectionTimeout("the server accepts, but does not answer")
-                wanted = steps.send(ready)
-        except StopIteration as done:
-            return done.value
-
-    def wait(self, gen: Any, interval: float = 0.1, timeout: float | None = None) -> Any:
-        try:
-            return super().wait(gen, interval, ANSWER_TIMEOUT if timeout is None else timeout)
-        except pg._WaitTimeout:
-            # What the server still does with the statement nobody knows: hang up.
-            self.pgconn.finish()
-            raise psycopg.OperationalError("the server did not answer in time") from None
-
-
-def _connect_postgresql(
-    dialect: object, record: object, arguments: list[Any], parameters: dict[str, Any]
-) -> _Connection:
-    return _Connection.connect(*arguments, **parameters)
-
-
-def _watch(connection: _Connection, record: sa.pool.ConnectionPoolEntry) -> None:
-    poll = select.poll()
-    poll.register(connection.fileno(), select.POLLIN)
-    record.info["poll"] = poll
-    record.info["is_new"] = True
-
-
-def _refuse_stale(
-    connection: _Connection, record: sa.pool.ConnectionPoolEntry, proxy: object
-) -> None:
-    """Replace a connection that the server closed while it lay in the pool.
-
-    An idle connection has nothing to read unless the server said good-bye (or something as
-    rare). To look costs a microsecond, where a ping before each statement costs a round trip.
-    """
-    if not record.info.pop("is_new", False) and record.info["poll"].poll(0):
-        raise sa.exc.DisconnectionError
-
-
-def _prepare_sqlite(connection: sqlite3.Connection, record: object) -> None:
-    # A statement that meets a lock waits for `timeout` of the connect arguments.
-    connection.execute("PRAGMA journal_mode = WAL")
-    # WAL's usual NORMAL loses the last transactions in a power cut.
-    connection.execute("PRAGMA synchronous = FULL")
-    connection.execute("PRAGMA foreign_keys = ON")

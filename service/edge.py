@@ -25,7 +25,9 @@ def init_app(app: Flask, cors_origins: frozenset[str]) -> None:
     # Paths are not tidied: a redirect would break CORS preflights and lose bodies.
     app.url_map.merge_slashes = False
     app.url_map.strict_slashes = False
-    app.config["MAX_CONTENT_LENGTH"] = LARGEST_BODY
+    # One more: Werkzeug cuts a chunked body off at its limit without a word, and the parser
+    # must see that there was more.
+    app.config["MAX_CONTENT_LENGTH"] = LARGEST_BODY + 1
 
     @app.before_request
     def begin() -> None:
@@ -35,6 +37,8 @@ def init_app(app: Flask, cors_origins: frozenset[str]) -> None:
         g.actor_id = g.refusal = None
         if _target_length() > LONGEST_TARGET:
             raise errors.of_status(414)
+        if request.environ["PATH_INFO"].startswith("//"):
+            raise errors.of_status(404)  # which the router would tidy
 
     @app.after_request
     def end(response: Response) -> Response:

@@ -49,7 +49,7 @@ class Problem(HTTPException):
         self.entries = entries
         self.headers = headers or {}
 
-    def get_response(self, *_: Any) -> Response:  # type: ignore[override]
+    def get_response(self, *_: Any) -> Response:
         return respond(self.code or 500, self.entries, self.headers)
 
 
@@ -92,7 +92,10 @@ _OF_STATUS = {
     401: ("not_authenticated", "Send a token: Authorization: Bearer <JWT>."),
     403: ("permission_denied", "You may not do this."),
     404: ("not_found", "There is nothing here."),
-    405: ("method_not_allowed", "This address does not serve this method; Allow names those it does."),
+    405: (
+        "method_not_allowed",
+        "This address does not serve this method; Allow names those it does.",
+    ),
     406: ("not_acceptable", "The answer is JSON, which the Accept header does not admit."),
     413: ("too_large", "The body is larger than 64 KiB."),
     414: ("uri_too_long", "The request target is longer than 8 KiB."),
@@ -123,6 +126,8 @@ def _of_http_exception(error: HTTPException) -> Response:
         return error.get_response()
     # A redirect is an HTTPException too; nothing here moves, so it is an address unknown.
     status = error.code if error.code and error.code >= 400 else 404
+    if status == 422:  # webargs' idea of bad input; here that is 400
+        status = 400
     problem = of_status(status)
     # `Allow`, `Retry-After` and the like.
     kept = {k: v for k, v in error.get_headers() if k not in ("Content-Type", "Location")}

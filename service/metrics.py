@@ -45,5 +45,5 @@ def render() -> bytes:
     if values.ValueClass.__name__ == "MutexValue":  # one process, no shared files
         return generate_latest(REGISTRY)
     registry = CollectorRegistry()
-    multiprocess.MultiProcessCollector(registry)
+    multiprocess.MultiProcessCollector(registry)  # type: ignore[no-untyped-call]
     return generate_latest(registry)

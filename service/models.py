@@ -67,9 +67,7 @@ class Association(Model):
     show_in_profile: Mapped[bool]
     # The attribute `metadata` is SQLAlchemy's own. `JSON` keeps what was sent as it was;
     # PostgreSQL's jsonb would turn 1e300 into 301 digits (docs/decisions).
-    metadata_: Mapped[dict[str, Any] | None] = mapped_column(
-        "metadata", sa.JSON(none_as_null=True)
-    )
+    metadata_: Mapped[dict[str, Any] | None] = mapped_column("metadata", sa.JSON(none_as_null=True))
     created_at: Mapped[datetime] = mapped_column(UtcDateTime)
     updated_at: Mapped[datetime] = mapped_column(UtcDateTime)
     # Who made it: a link that a user asserted of itself proves no login at the provider.

@@ -40,9 +40,7 @@ def _misfits(data: Mapping[str, Any]) -> list[str]:
         return []
     fitting = details_of(data["provider"])
     return [
-        name
-        for name in _DETAILS
-        if name not in fitting and data.get(name) not in (None, False)
+        name for name in _DETAILS if name not in fitting and data.get(name) not in (None, False)
     ]
 
 
@@ -121,9 +119,7 @@ class QuerySchema(_Strict):
     ext_id = fields.ExtId()
 
     @validates_schema(pass_original=True, skip_on_field_errors=False)
-    def pair_is_whole_and_stands_alone(
-        self, data: dict[str, Any], original: Any, **_: Any
-    ) -> None:
+    def pair_is_whole_and_stands_alone(self, data: dict[str, Any], original: Any, **_: Any) -> None:
         if "provider" not in original and "ext_id" not in original:
             return
         wrong = {

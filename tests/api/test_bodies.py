@@ -243,13 +243,16 @@ def test_a_body_over_64_kib_is_refused(client: FlaskClient, method: str) -> None
     assert errors_of(response) == {None: "too_large"}
 
 
-@pytest.mark.parametrize(("length", "status"), [(200, 201), (LIMIT, 201), (LIMIT + 1, 413)])
+@pytest.mark.parametrize(
+    ("length", "status"),
+    [(200, 201), (LIMIT, 201), (LIMIT + 1, 413), (2 * LIMIT, 413), (10 * LIMIT, 413)],
+)
 def test_the_limit_holds_without_a_content_length(
     client: FlaskClient, length: int, status: int
 ) -> None:
     headers = as_user(7) | {"Transfer-Encoding": "chunked"}
     builder = EnvironBuilder(
-        path=PATH, method="POST", data=padded(length), content_type=JSON, headers=headers
+        path=PATH, method="POST", data=padded(length), content_type=JSON, headers=headers.items()
     )
     environ = builder.get_environ()
     del environ["CONTENT_LENGTH"]

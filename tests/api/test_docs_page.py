@@ -28,6 +28,11 @@ def page(client: FlaskClient) -> TestResponse:
     return client.get(DOCS)
 
 
+def fetched(client: FlaskClient, name: str) -> TestResponse:
+    # Buffered, so that the file it is read from is closed.
+    return client.get(urljoin(DOCS, name), buffered=True)
+
+
 def text(page: TestResponse) -> str:
     return page.get_data(as_text=True)
 
@@ -35,7 +40,7 @@ def text(page: TestResponse) -> str:
 def scripts(client: FlaskClient, page: TestResponse) -> str:
     """What starts Swagger UI: the page and its small scripts."""
     files = [name for name in References(text(page)).found if name.endswith(".js")]
-    bodies = [client.get(urljoin(DOCS, name)).get_data(as_text=True) for name in files]
+    bodies = [fetched(client, name).get_data(as_text=True) for name in files]
     return "\n".join([text(page), *(body for body in bodies if len(body) < 10_000)])
 
 
@@ -60,7 +65,7 @@ def test_every_file_that_the_page_refers_to_is_served(
     client: FlaskClient, page: TestResponse
 ) -> None:
     for name in References(text(page)).found:
-        response = client.get(urljoin(DOCS, name))
+        response = fetched(client, name)
         assert response.status_code == 200, name
         assert response.get_data(), name
 
@@ -72,13 +77,13 @@ def test_every_file_has_its_media_type(
     # With `nosniff` a browser drops a script or a style sheet of another type.
     for name in References(text(page)).found:
         if name.endswith(suffix):
-            assert media in client.get(urljoin(DOCS, name)).mimetype, name
+            assert media in fetched(client, name).content_type, name
 
 
 def test_the_style_sheets_name_no_outside_host(client: FlaskClient, page: TestResponse) -> None:
     for name in References(text(page)).found:
         if name.endswith("css"):
-            sheet = client.get(urljoin(DOCS, name)).get_data(as_text=True)
+            sheet = fetched(client, name).get_data(as_text=True)
             assert not re.search(r"url\(\s*['\"]?(?:https?:)?//|@import", sheet), name
 
 

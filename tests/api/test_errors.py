@@ -7,26 +7,27 @@ from typing import Any
 
 import psycopg
 import pytest
-import sqlalchemy.exc
+import sqlalchemy
 from flask import Flask, abort
 from flask.testing import FlaskClient
 from werkzeug.exceptions import default_exceptions
 from werkzeug.test import TestResponse
 
+from service.database import db
 from tests.api import problems
 from tests.factories import PATH, as_user, errors_of, facebook, path_of
 
 ORIGIN = "https://app.example"
 SEEN = {"Origin": ORIGIN, "X-Request-ID": "a-request"}
 LEAK = re.compile("traceback|select|passwd|hunter2|sqlalchemy|psycopg|sqlite|boom", re.I)
-Ask = Callable[[Callable[[], object]], TestResponse]
+Ask = Callable[[Callable[[], str]], TestResponse]
 
 
 @pytest.fixture
 def ask(make_app: Callable[..., Flask]) -> Ask:
     """Ask a service for a route that does this, and for nothing else."""
 
-    def ask(act: Callable[[], object]) -> TestResponse:
+    def ask(act: Callable[[], str]) -> TestResponse:
         app = make_app(CORS_ORIGINS=ORIGIN)
         app.add_url_rule("/api/v2/test", "test", act)
         return app.test_client().get("/api/v2/test", headers=SEEN)
@@ -34,8 +35,8 @@ def ask(make_app: Callable[..., Flask]) -> Ask:
     return ask
 
 
-def raising(error: Exception) -> Callable[[], object]:
-    def act() -> object:
+def raising(error: Exception) -> Callable[[], str]:
+    def act() -> str:
         raise error
 
     return act
@@ -66,7 +67,16 @@ def test_the_title_is_the_phrase_of_the_status(ask: Ask, code: int) -> None:
     assert problem["title"].casefold() not in {"", "error", str(code)}
 
 
-FIELDS = {"user_id": "required", "provider": "required", "ext_id": "required"}
+@pytest.mark.parametrize("code", [429, 503])
+def test_a_refusal_for_now_says_when_to_try_again(ask: Ask, code: int) -> None:
+    assert int(ask(lambda: abort(code)).headers["Retry-After"]) > 0
+
+
+FIELDS: dict[str | None, str] = {
+    "user_id": "required",
+    "provider": "required",
+    "ext_id": "required",
+}
 HTML = {"Accept": "text/html"}
 # What is asked, and the status and the errors of the answer.
 REFUSALS: dict[str, tuple[str, str, dict[str, Any], int, dict[str | None, str]]] = {
@@ -95,7 +105,7 @@ def test_every_refusal_has_the_one_shape_and_its_code(
     method, path, extra, status, errors = refusal
     auth = extra.get("auth", as_user(7)["Authorization"])
     headers = SEEN | ({"Authorization": auth} if auth else {}) | extra.get("headers", {})
-    sent = {name: extra[name] for name in ("data", "json") if name in extra}
+    sent: dict[str, Any] = {name: extra[name] for name in ("data", "json") if name in extra}
     if "data" in sent:
         sent["content_type"] = "application/json"
     client = make_app(CORS_ORIGINS=ORIGIN).test_client()
@@ -164,22 +174,44 @@ def test_the_text_of_every_bug_is_the_same(ask: Ask) -> None:
     assert ask(raising(KeyError("a"))).get_data() == ask(raising(OSError("b"))).get_data()
 
 
-FOR_NOW: list[Exception] = [
-    sqlalchemy.exc.OperationalError(STATEMENT, {}, sqlite3.OperationalError("database is locked")),
-    sqlalchemy.exc.OperationalError(STATEMENT, {}, psycopg.OperationalError("boom")),
-    sqlalchemy.exc.OperationalError(STATEMENT, {}, psycopg.errors.AdminShutdown("boom")),
-    sqlalchemy.exc.OperationalError(STATEMENT, {}, psycopg.errors.DiskFull("boom")),
-    sqlalchemy.exc.OperationalError(STATEMENT, {}, psycopg.errors.TooManyConnections("boom")),
-    sqlalchemy.exc.OperationalError(STATEMENT, {}, psycopg.errors.DeadlockDetected("boom")),
-    sqlalchemy.exc.OperationalError(STATEMENT, {}, psycopg.errors.LockNotAvailable("boom")),
-    sqlalchemy.exc.OperationalError(STATEMENT, {}, psycopg.errors.QueryCanceled("boom")),
-    sqlalchemy.exc.TimeoutError("QueuePool limit of size 5 reached: boom"),
-]
+def of_sqlite(code: int) -> sqlalchemy.exc.OperationalError:
+    error = sqlite3.OperationalError("boom")
+    error.sqlite_errorcode = code
+    return sqlalchemy.exc.OperationalError(STATEMENT, {}, error)
 
 
-@pytest.mark.parametrize("error", FOR_NOW, ids=lambda error: str(error)[:60].splitlines()[0])
-def test_a_database_that_refuses_for_now_is_503(ask: Ask, error: Exception) -> None:
-    response = ask(raising(error))
+def of_postgresql(kind: type[psycopg.Error]) -> sqlalchemy.exc.OperationalError:
+    return sqlalchemy.exc.OperationalError(STATEMENT, {}, kind("boom"))
+
+
+FOR_NOW: dict[str, Exception] = {
+    "locked": of_sqlite(sqlite3.SQLITE_BUSY),
+    "full": of_sqlite(sqlite3.SQLITE_FULL),
+    "failing": of_sqlite(sqlite3.SQLITE_IOERR_FSYNC),
+    "gone": of_sqlite(sqlite3.SQLITE_CANTOPEN),
+    "lost connection": of_postgresql(psycopg.OperationalError),
+    "shut down": of_postgresql(psycopg.errors.AdminShutdown),
+    "starting": of_postgresql(psycopg.errors.CannotConnectNow),
+    "disk full": of_postgresql(psycopg.errors.DiskFull),
+    "too many connections": of_postgresql(psycopg.errors.TooManyConnections),
+    "deadlock": of_postgresql(psycopg.errors.DeadlockDetected),
+    "lock not available": of_postgresql(psycopg.errors.LockNotAvailable),
+    "canceled": of_postgresql(psycopg.errors.QueryCanceled),
+    "no free connection": sqlalchemy.exc.TimeoutError("QueuePool limit reached: boom"),
+}
+
+
+@pytest.mark.parametrize("error", FOR_NOW.values(), ids=FOR_NOW)
+def test_a_database_that_refuses_for_now_is_503(
+    make_app: Callable[..., Flask], error: Exception
+) -> None:
+    def refuse(*_: object) -> None:
+        raise error
+
+    app = make_app(CORS_ORIGINS=ORIGIN)
+    with app.app_context():
+        sqlalchemy.event.listen(db.engine, "before_cursor_execute", refuse)
+    response = app.test_client().post(PATH, json=facebook(), headers=as_user(7) | SEEN)
     problems.check(response, 503)
     check_headers(response)
     assert errors_of(response) == {None: "unavailable"}

@@ -123,7 +123,7 @@ def test_jti_is_a_string_or_a_number(client: FlaskClient, jti: object) -> None:
     assert status(client, jti=jti) == KNOWN
 
 
-@pytest.mark.parametrize("literal", ["NaN", "Infinity", "1e400", '["x"]', '{"a": 1}'])
+@pytest.mark.parametrize("literal", ["NaN", "-Infinity", '["x"]', '{"a": 1}'])
 def test_any_other_jti_is_401(client: FlaskClient, literal: str) -> None:
     assert status_of_literal(client, "jti", literal) == 401
 

@@ -12,6 +12,7 @@ from selenium.webdriver.remote.webelement import WebElement
 
 from tests.browser.screen import Screen
 from tests.client.live import Server
+from tests.factories import token
 
 COLUMNS = ("provider", "ext_id", "profile_url", "show_in_profile", "metadata")
 
@@ -41,7 +42,7 @@ def link(service: Server, user: int, provider: str, ext_id: str, **fields: Any) 
     request = urllib.request.Request(
         f"{service.url}/api/v2/user/{user}/provider/",
         json.dumps({"provider": provider, "ext_id": ext_id} | fields).encode(),
-        {"Authorization": f"Bearer {service.mint(user)}", "Content-Type": "application/json"},
+        {"Authorization": f"Bearer {token(user)}", "Content-Type": "application/json"},
     )
     with urllib.request.urlopen(request) as response:
         assert response.status == 201

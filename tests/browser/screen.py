@@ -12,6 +12,7 @@ from selenium.common.exceptions import NoSuchElementException, StaleElementRefer
 from selenium.webdriver.chrome.webdriver import WebDriver
 from selenium.webdriver.common.action_chains import ActionChains
 from selenium.webdriver.common.by import By
+from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.remote.webelement import WebElement
 
 WIDTHS = {"phone": 390, "desktop": 1280}
@@ -45,6 +46,11 @@ class Screen:
         """Type into whatever has the focus, as a hand on the keyboard does."""
         ActionChains(self.browser).send_keys(*keys).perform()
 
+    def press_shift_tab(self) -> None:
+        ActionChains(self.browser).key_down(Keys.SHIFT).send_keys(Keys.TAB).key_up(
+            Keys.SHIFT
+        ).perform()
+
     def eventually(self, look: Callable[[], Seen], seconds: float = 10) -> Seen:
         """Look again until there is something to see; gives what was seen."""
         end = time.monotonic() + seconds
@@ -68,10 +74,10 @@ class Screen:
             "Emulation.setDeviceMetricsOverride", metrics | {"mobile": phone}
         )
 
-    def shoot(self, name: str) -> None:
-        """Keep a picture of the whole page."""
+    def shoot(self, name: str, *, whole: bool = True) -> None:
+        """Keep a picture of the whole page, or of the part in the window."""
         shot = self.browser.execute_cdp_cmd(
-            "Page.captureScreenshot", {"format": "png", "captureBeyondViewport": True}
+            "Page.captureScreenshot", {"format": "png", "captureBeyondViewport": whole}
         )
         (self._artifacts / f"{name}.png").write_bytes(base64.b64decode(shot["data"]))
 

@@ -12,7 +12,7 @@ from tests.browser.linked_accounts import row, stored
 from tests.browser.screen import Screen
 from tests.client.live import Server
 
-CREATE = ".opblock-post:has([data-path='/api/v2/user/provider/'])"
+CREATE = ".opblock-post:has([data-path^='/api/v2/user/provider'])"
 
 
 @pytest.fixture
@@ -23,7 +23,7 @@ def docs(screen: Screen, service: Server) -> Screen:
 
 
 def authorise(docs: Screen, token: str) -> None:
-    docs.find(".btn.authorize").click()
+    docs.eventually(lambda: docs.find(".btn.authorize")).click()
     docs.eventually(lambda: docs.find(".auth-container input")).send_keys(token)
     docs.find(".auth-btn-wrapper .authorize").click()
     docs.eventually(lambda: docs.find(".auth-btn-wrapper .btn-done")).click()

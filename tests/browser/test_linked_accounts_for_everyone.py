@@ -6,6 +6,7 @@ from selenium.webdriver.common.keys import Keys
 from tests.browser.linked_accounts import LinkedAccounts, link, row, stored
 from tests.browser.screen import WIDTHS, Screen
 from tests.client.live import Server
+from tests.factories import token
 
 CONTROLS = "input, textarea, button, a, summary, [role=switch]"
 
@@ -59,7 +60,7 @@ def test_nothing_is_wider_than_the_window(
     screen.resize(width, phone=device == "phone")
     screen.shoot(f"page-{device}-sign-in")
     assert widest() <= width
-    page.sign_in(service.mint(user))
+    page.sign_in(token(user))
     page.signed_in()
     page.screen.find(".account summary").click()
     screen.shoot(f"page-{device}-accounts")
@@ -69,7 +70,7 @@ def test_nothing_is_wider_than_the_window(
     screen.shoot(f"page-{device}-errors")
     assert widest() <= width
     page.ask_to_remove(f"ada-{user}")
-    screen.shoot(f"page-{device}-remove")
+    screen.shoot(f"page-{device}-remove", whole=False)
     assert widest() <= width
 
 
@@ -78,7 +79,7 @@ def test_everything_works_by_keyboard_alone(
 ) -> None:
     screen = page.screen
     tab_to(screen, "#token")
-    screen.press(service.mint(user), Keys.ENTER)
+    screen.press(token(user), Keys.ENTER)
     page.signed_in()
     tab_to(screen, "#provider")
     screen.press("github")
@@ -91,9 +92,10 @@ def test_everything_works_by_keyboard_alone(
     page.says(f"GitHub account gh-{user} is linked.")
     assert stored(service, user) == [row("github", f"gh-{user}", show_in_profile=True)]
 
-    screen.press(Keys.SHIFT + Keys.TAB + Keys.NULL)  # from the form back into the list
+    screen.press_shift_tab()  # from the form back into the list
     assert screen.focused.accessible_name == f"Remove GitHub account gh-{user}"
-    screen.press(Keys.SHIFT + Keys.TAB + Keys.NULL, Keys.SPACE)
+    screen.press_shift_tab()
+    screen.press(Keys.SPACE)
     page.says(f"GitHub account gh-{user} is hidden from your profile.")
     assert stored(service, user) == [row("github", f"gh-{user}")]
 
@@ -116,8 +118,7 @@ def test_every_control_has_a_name_that_says_what_it_does(
     page: LinkedAccounts, service: Server, user: int
 ) -> None:
     fill_the_list(service, user)
-    names = [control.accessible_name for control in page.screen.find_all(CONTROLS)]
-    page.sign_in(service.mint(user))
+    page.sign_in(token(user))
     page.signed_in()
     shown = [c for c in page.screen.find_all(CONTROLS) if c.is_displayed()]
     names = [control.accessible_name for control in shown]
@@ -131,7 +132,7 @@ def test_the_page_has_a_language_a_title_and_headings_in_order(
     page: LinkedAccounts, service: Server, user: int
 ) -> None:
     link(service, user, "github", f"gh-{user}")
-    page.sign_in(service.mint(user))
+    page.sign_in(token(user))
     page.signed_in()
     assert page.screen.find("html").get_attribute("lang") == "en"
     assert page.screen.browser.title

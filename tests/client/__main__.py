@@ -35,7 +35,9 @@ def main() -> int:
             "OTHER_TOKEN": server.mint(8),
             "ADMIN_TOKEN": server.mint(1, "--role", "admin"),
         }
-        return subprocess.run(["node", "--test"], cwd=HERE, env=environ, check=False).returncode
+        return subprocess.run(
+            ["node", "--test", "--test-reporter=spec"], cwd=HERE, env=environ, check=False
+        ).returncode
 
 
 if __name__ == "__main__":

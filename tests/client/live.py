@@ -12,8 +12,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from tests.factories import SECRET
+
 ROOT = Path(__file__).parents[2]
-SECRET = "a-secret-for-tests-of-at-least-32-bytes"
 
 
 def command(name: str) -> str:

@@ -4,12 +4,15 @@ From the environment: HOST and PORT (or BIND, such as unix:/run/social/gunicorn.
 WEB_CONCURRENCY (worker processes) and THREADS (a worker's threads).
 """
 
+import gc
 import os
+import shutil
 import tempfile
 from pathlib import Path
 
 # Before the metrics are imported: they look for it then.
-if "PROMETHEUS_MULTIPROC_DIR" not in os.environ:
+_own_metrics = "PROMETHEUS_MULTIPROC_DIR" not in os.environ
+if _own_metrics:
     os.environ["PROMETHEUS_MULTIPROC_DIR"] = tempfile.mkdtemp(prefix="social-metrics-")
 
 from service.config import ConfigError, load
@@ -66,6 +69,17 @@ def on_starting(server: object) -> None:
     # The metrics' files of all workers must be new with each master.
     for file in Path(os.environ["PROMETHEUS_MULTIPROC_DIR"]).glob("*.db"):
         file.unlink()
+
+
+def on_exit(server: object) -> None:
+    if _own_metrics:
+        shutil.rmtree(os.environ["PROMETHEUS_MULTIPROC_DIR"], ignore_errors=True)
+
+
+def post_worker_init(worker: object) -> None:
+    # What was made at the start stays: the collector need not walk it again and again.
+    gc.collect()
+    gc.freeze()
 
 
 def child_exit(server: object, worker: object) -> None:

@@ -88,7 +88,9 @@ def running(
             time.sleep(0.05)
         yield Running(contestant, process.pid, port)
     except SystemExit as failure:
-        end = "\n".join(log.read_text(errors="replace").splitlines()[-30:])
+        lines = log.read_text(errors="replace").splitlines()
+        # The lines of requests that went well tell nothing.
+        end = "\n".join([line for line in lines if "INFO" not in line][-20:])
         raise SystemExit(f"{failure}\nThe end of its log:\n{end}") from None
     finally:
         process.terminate()

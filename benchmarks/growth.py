@@ -15,6 +15,8 @@ from benchmarks.postgres import Server
 TOKENS = 20_000
 WORKERS = (1, 2, 4)
 CONNECTIONS = (1, 4, 16, 64, 256)
+# What a round creates would change the size of a table like this, and reach its users' cap.
+SMALL = 100_000
 WANTED = 1.3
 
 
@@ -45,7 +47,7 @@ def growth(
     seconds: int,
     say: Callable[[object], None],
 ) -> Growth:
-    """Rows in alternating rounds, one request at a time; then workers and connections.
+    """Rows in alternating rounds, one request at a time; then connections and workers.
 
     A table with n rows has n / 10 users, and the load goes to users all over it.
     """
@@ -66,6 +68,8 @@ def growth(
         workers: int = 1,
     ) -> None:
         tokens = directory / f"tokens-{size}"
+        if size <= SMALL:
+            server.fill(f"rows-{size}", size)
         with running(
             SERVICE,
             server.url(f"rows-{size}"),

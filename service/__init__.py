@@ -2,7 +2,7 @@
 
     edge        its id, its headers, the longest target; the log line at the end
     views/      the operations: ask the policy, call the store, return the row
-      api       the strict parser of bodies and queries, OpenAPI
+      api       the strict parser of bodies and queries
       auth      bearer token -> actor; 401 and 403
       tokens    what a good token is; remembers the good ones
     schemas     what a body must look like; the rule for `external`
@@ -13,21 +13,32 @@
     database    the one way in; which errors are "for now"
     connections time-outs on PostgreSQL, durability on SQLite
 
-`errors` answers for all of them, `logs` and `metrics` tell of them, `config` comes before
-them, `cli` stands beside the views. docs/request.md follows one request all the way.
+`errors` answers for all of them, `logs` and `metrics` tell of them, `openapi` and `refusals`
+describe them, `config` comes before them, `cli` stands beside the views. docs/request.md follows
+one request all the way.
 """
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
-from flask import Flask
+from flask import Flask, Response
 from flask.json.provider import JSONProvider
 from flask_migrate import Migrate
 from werkzeug.routing import BaseConverter
 
-from service import cli, config, database, edge, errors, fields, logs, strict_json, tokens
-from service.api import Api
+from service import (
+    cli,
+    config,
+    database,
+    edge,
+    errors,
+    fields,
+    logs,
+    openapi,
+    strict_json,
+    tokens,
+)
 from service.views import associations, docs, probes
 
 __version__ = "1.0.0"
@@ -42,15 +53,7 @@ class _UserIdConverter(BaseConverter):
     turns the path into one that only lacks the method (405).
     """
 
-    regex = "|".join(
-        [r"[1-9][0-9]{0,17}"]
-        + [
-            f"{str(fields.LARGEST_ID)[:i]}[{int(i == 0)}-{int(digit) - 1}][0-9]{{{18 - i}}}"
-            for i, digit in enumerate(str(fields.LARGEST_ID))
-            if int(digit) > int(i == 0)
-        ]
-        + [str(fields.LARGEST_ID)]
-    )
+    regex = fields.CANONICAL_ID
 
     def to_python(self, value: str) -> int:
         return int(value)
@@ -64,6 +67,20 @@ class _Json(JSONProvider):
         return strict_json.loads(s if isinstance(s, str) else s.decode())
 
 
+class _App(Flask):
+    json_provider_class = _Json
+
+    def ensure_sync(self, func: Callable[..., Any]) -> Callable[..., Any]:
+        # No view is a coroutine. Flask and flask-smorest ask that several times a request.
+        return func
+
+    def make_default_options_response(self) -> Response:
+        response = super().make_default_options_response()
+        response.status_code = 204
+        del response.headers["Content-Type"]  # of no content
+        return response
+
+
 def create_app(environ: Mapping[str, str] = os.environ) -> Flask:
     """Make the WSGI application from an environment.
 
@@ -72,13 +89,10 @@ def create_app(environ: Mapping[str, str] = os.environ) -> Flask:
     """
     settings = config.load(environ)
     logs.init_app(settings.log_level)
-    app = Flask(__name__, static_folder=None)
-    app.json = _Json(app)
+    app = _App(__name__, static_folder=None)
     app.config.update(
         API_TITLE="Social associations",
         API_VERSION=__version__,
-        OPENAPI_VERSION="3.1.0",
-        OPENAPI_URL_PREFIX="/api/v2",
         MIGRATIONS=MIGRATIONS,
         PROVIDERS=settings.providers,
         MAX_ASSOCIATIONS_PER_USER=settings.max_associations_per_user,
@@ -94,5 +108,6 @@ def create_app(environ: Mapping[str, str] = os.environ) -> Flask:
     cli.init_app(app)
     app.register_blueprint(probes.blp)
     app.register_blueprint(docs.blp)
-    Api(app).register_blueprint(associations.blp)
+    app.register_blueprint(associations.blp)
+    openapi.init_app(app, associations.blp)
     return app

@@ -1,6 +1,8 @@
-"""flask-smorest, stricter: the parser of bodies and queries, and what documents them."""
+"""flask-smorest, stricter: the parser of bodies and queries."""
 
+import re
 from collections.abc import Iterable
+from http import HTTPStatus
 from typing import Any, NoReturn
 from urllib.parse import parse_qsl
 
@@ -14,10 +16,9 @@ from werkzeug.http import parse_accept_header, parse_options_header
 from service import edge, errors, strict_json
 from service.errors import Entry, Problem
 from service.fields import canonical_id, refusal
-from service.schemas import ProblemSchema
 
-_MOST_ENTRIES = 50
 _LONGEST_NAME = 100
+_BROKEN_ESCAPE = re.compile(rb"%(?![0-9A-Fa-f]{2})")
 
 
 class StrictParser(FlaskParser):
@@ -80,7 +81,7 @@ class StrictParser(FlaskParser):
             Entry(_code_of(texts[0]), str(texts[0]), None if name == "_schema" else _clip(name))
             for name, texts in messages.items()
         ]
-        raise Problem(400, *entries[:_MOST_ENTRIES])
+        raise Problem(400, *entries)
 
 
 def _refuse_unless_json_is_accepted(req: Request) -> None:
@@ -128,6 +129,8 @@ def _read_query(req: Request) -> dict[str, Any]:
     if not req.query_string:
         return {}
     try:
+        if _BROKEN_ESCAPE.search(req.query_string):
+            raise ValueError  # which parse_qsl would take as it stands
         pairs = parse_qsl(
             req.query_string.decode(), keep_blank_values=True, errors="strict", max_num_fields=100
         )
@@ -179,7 +182,7 @@ def _clip(name: object) -> str:
 
 
 class Blueprint(flask_smorest.Blueprint):
-    """Documents every refusal with the one error body, and the strict parser's own location."""
+    """Has the strict parser, and tells the statuses of refusals to the OpenAPI document."""
 
     ARGUMENTS_PARSER = StrictParser()
 
@@ -188,20 +191,9 @@ class Blueprint(flask_smorest.Blueprint):
 
         def decorator(view: Any) -> Any:
             for status in statuses:
-                declare = self.alt_response(
-                    status, schema=ProblemSchema, content_type=errors.MEDIA_TYPE
-                )
+                declare = self.alt_response(status, HTTPStatus(status).name)
                 # Only what it declares is wanted, not one more call around the view.
                 view._apidoc = declare(view)._apidoc
             return view
 
         return decorator
-
-
-class Api(flask_smorest.Api):
-    """Leaves errors to `service.errors`, which answers those of every source alike."""
-
-    ERROR_SCHEMA = ProblemSchema
-
-    def _register_error_handlers(self) -> None:
-        pass

@@ -12,7 +12,9 @@ from service import errors, logs, policy, store, tokens
 from service.policy import Actor
 from service.tokens import Token
 
-_BEARER = re.compile(r"bearer +([A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+)", re.IGNORECASE)
+_BEARER = re.compile(
+    r"bearer +([A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+)", re.IGNORECASE | re.ASCII
+)
 
 
 def _ask_for_token() -> NoReturn:

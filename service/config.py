@@ -11,7 +11,9 @@ ROOT = Path(__file__).resolve().parent.parent
 INSTANCE = ROOT / "instance"
 
 PROVIDER_PATTERN = r"[a-z0-9](?:[a-z0-9_-]{0,62}[a-z0-9])?"
-_ORIGIN = re.compile(r"[a-z][a-z0-9+.-]*://(?:[a-z0-9_.-]+|\[[0-9a-f:.]+\])(?::[0-9]{1,5})?")
+_ORIGIN = re.compile(
+    r"[a-z][a-z0-9+.-]*://(?:[a-z0-9_.-]+|\[[0-9a-f:.]+\])(?::(?P<port>[0-9]{1,5}))?"
+)
 _LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
 _MINIMUM_SECRET_BYTES = 32  # RFC 7518, 3.2: a key of the hash's size or larger
 # A role must not be read from a claim that says something else.
@@ -152,7 +154,8 @@ def _cors_origins(origins: list[str]) -> frozenset[str]:
     if "*" in origins and len(origins) > 1:
         raise ConfigError("CORS_ORIGINS", "holds * beside other origins; * already means any.")
     for origin in origins:
-        if origin != "*" and not _ORIGIN.fullmatch(origin):
+        found = _ORIGIN.fullmatch(origin)
+        if origin != "*" and (found is None or int(found["port"] or 0) > 65_535):
             raise ConfigError(
                 "CORS_ORIGINS",
                 f"holds {origin!r}; an origin is scheme://host or scheme://host:port in "

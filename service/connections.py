@@ -8,6 +8,7 @@ from typing import Any
 import psycopg
 import sqlalchemy as sa
 from psycopg import errors as pg
+from psycopg.pq import TransactionStatus
 
 from service import metrics
 
@@ -86,6 +87,11 @@ class _Connection(psycopg.Connection[Any]):
                 wanted = steps.send(ready)
         except StopIteration as done:
             return done.value
+
+    def rollback(self) -> None:
+        # SQLAlchemy ends each use with one, though autocommit leaves nothing to roll back.
+        if self.pgconn.transaction_status != TransactionStatus.IDLE:
+            super().rollback()
 
     def wait(self, gen: Any, interval: float = 0.1, timeout: float | None = None) -> Any:
         try:

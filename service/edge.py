@@ -1,9 +1,10 @@
 """Around every request: its id, its headers, CORS, the longest target, its line in the log."""
 
+import os
 import re
 import time
-import uuid
 from functools import lru_cache
+from typing import Any
 
 from flask import Flask, Response, g, request
 
@@ -31,28 +32,31 @@ def init_app(app: Flask, cors_origins: frozenset[str]) -> None:
 
     @app.before_request
     def begin() -> None:
-        g.started = time.perf_counter()
-        given = request.environ.get("HTTP_X_REQUEST_ID", "")
-        g.request_id = given if _SANE_REQUEST_ID.fullmatch(given) else uuid.uuid4().hex
-        g.actor_id = g.refusal = None
-        if _target_length() > LONGEST_TARGET:
+        environ = request.environ
+        given = environ.get("HTTP_X_REQUEST_ID", "")
+        state = g._get_current_object()  # once: each use of a proxy looks it up
+        state.started = time.perf_counter()
+        state.request_id = given if _SANE_REQUEST_ID.fullmatch(given) else os.urandom(16).hex()
+        state.actor_id = state.refusal = None
+        if _target_length(environ) > LONGEST_TARGET:
             raise errors.of_status(414)
-        if request.environ["PATH_INFO"].startswith("//"):
+        if environ["PATH_INFO"].startswith("//"):
             raise errors.of_status(404)  # which the router would tidy
 
     @app.after_request
     def end(response: Response) -> Response:
+        state = g._get_current_object()
         headers = response.headers
-        headers["X-Request-ID"] = g.request_id
+        headers["X-Request-ID"] = state.request_id
         headers["X-Content-Type-Options"] = "nosniff"
         # Only what says otherwise may be stored: the documentation's files.
         headers.setdefault("Cache-Control", "no-store")
         if cors_origins:
             _allow_origin(response, cors_origins)
-        duration = time.perf_counter() - g.started
         operation = operation_of(request.endpoint)
-        metrics.observe(operation, response.status_code, duration, g.refusal)
-        logs.request_done(operation, response.status_code, duration)
+        duration = time.perf_counter() - state.started
+        metrics.observe(operation, response.status_code, duration, state.refusal)
+        logs.request_done(operation, response.status_code, duration, state.refusal)
         return response
 
 
@@ -62,8 +66,7 @@ def operation_of(endpoint: str | None) -> str:
     return (endpoint or "none").rpartition(".")[2].removesuffix("_for_user")
 
 
-def _target_length() -> int:
-    environ = request.environ
+def _target_length(environ: dict[str, Any]) -> int:
     # gunicorn tells the target as it was sent; elsewhere it is put together again.
     target = environ.get("RAW_URI") or f"{environ['PATH_INFO']}?{environ.get('QUERY_STRING', '')}"
     return len(target)

@@ -3,8 +3,7 @@
 import math
 import re
 import unicodedata
-from ipaddress import AddressValueError, IPv6Address
-from typing import Any
+from typing import Any, ClassVar
 
 from marshmallow import ValidationError
 from marshmallow import fields as ma
@@ -16,16 +15,45 @@ LONGEST_URL = 2048
 LARGEST_METADATA = 16 * 1024  # bytes of compact JSON
 DEEPEST_METADATA = 32  # levels; the object itself is the first
 
-_CANONICAL_ID = re.compile(r"[1-9][0-9]{0,18}")
-_PROVIDER = re.compile(r"[a-z0-9](?:[a-z0-9_-]{0,62}[a-z0-9])?")
-_UNWANTED_CATEGORIES = frozenset({"Cc", "Cf", "Cs"})  # control, format, surrogate
-_LABEL = r"[A-Za-z0-9_](?:[A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?"
-_URL = re.compile(
-    rf"https?://(?:{_LABEL}(?:\.{_LABEL})*\.?|\[(?P<ipv6>[0-9A-Fa-f:.]+)\])"
-    r"(?::(?P<port>[0-9]{1,5}))?"
-    r"(?:[/?#][!-\[\]-~]*)?",  # printable ASCII but for the space and the backslash
-    re.IGNORECASE | re.ASCII,
+# Expressions that the OpenAPI document tells too: in what Python and ECMAScript have in common,
+# without flags. Up to the largest id: those below it differ from it first in their i-th digit.
+CANONICAL_ID = "|".join(
+    [r"[1-9][0-9]{0,17}", str(LARGEST_ID)]
+    + [
+        f"{str(LARGEST_ID)[:i]}[{int(i == 0)}-{int(digit) - 1}][0-9]{{{18 - i}}}"
+        for i, digit in enumerate(str(LARGEST_ID))
+        if int(digit) > int(i == 0)
+    ]
 )
+_PROVIDER = r"[a-z0-9](?:[a-z0-9_-]{0,62}[a-z0-9])?"
+_LABEL = r"[A-Za-z0-9_](?:[A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?"
+_PORT = "[0-9]{1,4}|[0-5][0-9]{4}|6[0-4][0-9]{3}|65[0-4][0-9]{2}|655[0-2][0-9]|6553[0-5]"
+_H16 = "[0-9A-Fa-f]{1,4}"
+_BYTE = "(?:[1-9]?[0-9]|1[0-9]{2}|2[0-4][0-9]|25[0-5])"
+_LS32 = rf"(?:{_H16}:{_H16}|{_BYTE}(?:\.{_BYTE}){{3}})"
+# RFC 3986, 3.2.2.
+_IPV6 = "|".join(
+    [rf"(?:{_H16}:){{6}}{_LS32}", rf"::(?:{_H16}:){{5}}{_LS32}"]
+    + [rf"(?:(?:{_H16}:){{0,{n}}}{_H16})?::(?:{_H16}:){{{4 - n}}}{_LS32}" for n in range(5)]
+    + [rf"(?:(?:{_H16}:){{0,5}}{_H16})?::{_H16}", rf"(?:(?:{_H16}:){{0,6}}{_H16})?::"]
+)
+_URL = (
+    rf"[Hh][Tt][Tt][Pp][Ss]?://(?:{_LABEL}(?:\.{_LABEL})*\.?|\[(?:{_IPV6})\])(?::(?:{_PORT}))?"
+    r"(?:[/?#][!-\[\]-~]*)?"  # printable ASCII but for the space and the backslash
+)
+_UNWANTED_CATEGORIES = frozenset({"Cc", "Cf", "Cs"})  # control, format, surrogate
+# The first two for the document; no JSON reader shows anybody a surrogate.
+_UNWANTED = (
+    r"\u0000-\u001f\u007f-\u009f\u00ad\u0600-\u0605\u061c\u06dd\u070f\u0890\u0891\u08e2\u180e"
+    r"\u200b-\u200f\u202a-\u202e\u2060-\u2064\u2066-\u206f\ufeff\ufff9-\ufffb"
+    "\U000110bd\U000110cd\U00013430-\U0001343f\U0001bca0-\U0001bca3\U0001d173-\U0001d17a"
+    "\U000e0001\U000e0020-\U000e007f"
+)
+_EXT_ID = rf"[^\s{_UNWANTED}](?:[^{_UNWANTED}]*[^\s{_UNWANTED}])?"
+
+_is_canonical_id = re.compile(r"[1-9][0-9]{0,18}").fullmatch
+_is_provider = re.compile(_PROVIDER).fullmatch
+_is_url = re.compile(_URL).fullmatch
 
 
 class Refusal(str):
@@ -48,21 +76,33 @@ class _Field(ma.Field[Any]):
     rule = "A value of this kind."
     """What a good value is: the message for any other one."""
 
+    # What the OpenAPI document tells.
+    description = "A value of this kind."
+    accepted: ClassVar[list[dict[str, Any]]] = [{}]
+    """A JSON Schema for each form that a body may hold; the later ones are older clients'."""
+    returned: ClassVar[list[dict[str, Any]]] = []
+    """The JSON Schema of what goes back: the first form unless told otherwise."""
+    examples: ClassVar[list[Any]] = []
+    """A good value for each form."""
+
+    def __init_subclass__(cls) -> None:
+        cls.returned = cls.returned or cls.accepted[:1]
+
     def deserialize(self, value: Any, *args: Any, **kwargs: Any) -> Any:
         # What only the parser can know (another user than the path's, a provider that isn't
         # listed) it puts in the value's place, so that it is told with all else that is wrong.
         if isinstance(value, Refusal):
-            raise ValidationError([value])  # type: ignore[list-item]
+            raise ValidationError([value])
         return super().deserialize(value, *args, **kwargs)
 
     def make_error(self, key: str, **_: Any) -> ValidationError:
         # marshmallow's own would format the text, which makes a plain string of it.
-        return ValidationError([self.error_messages.get(key) or refusal(key, self.rule)])  # type: ignore[list-item]
+        return ValidationError([self.error_messages.get(key) or refusal(key, self.rule)])
 
 
 def canonical_id(value: object) -> int | None:
     """The user id that `value` is, or None: an integer or its canonical decimal string."""
-    if isinstance(value, str) and _CANONICAL_ID.fullmatch(value):
+    if isinstance(value, str) and _is_canonical_id(value):
         value = int(value)
     if type(value) is int and 1 <= value <= LARGEST_ID:
         return value
@@ -71,6 +111,12 @@ def canonical_id(value: object) -> int | None:
 
 class UserId(_Field):
     rule = "Send an integer from 1 to 9223372036854775807."
+    description = "The platform's user."
+    accepted: ClassVar = [
+        {"type": "integer", "format": "int64", "minimum": 1, "maximum": LARGEST_ID},
+        {"type": "string", "pattern": f"^(?:{CANONICAL_ID})$", "description": "In decimal."},
+    ]
+    examples: ClassVar = [7, "7"]
 
     def _deserialize(self, value: Any, attr: Any, data: Any, **_: Any) -> int:
         user_id = canonical_id(value)
@@ -84,9 +130,12 @@ class Provider(_Field):
         "Send 1 to 64 characters a-z, 0-9, - and _, in lower case, "
         "with a letter or digit at either end."
     )
+    description = "Who knows the user under `ext_id`. It decides which details there are."
+    accepted: ClassVar = [{"type": "string", "maxLength": 64, "pattern": f"^{_PROVIDER}$"}]
+    examples: ClassVar = ["facebook"]
 
     def _deserialize(self, value: Any, attr: Any, data: Any, **_: Any) -> str:
-        if type(value) is not str or not _PROVIDER.fullmatch(value):
+        if type(value) is not str or not _is_provider(value):
             raise self.make_error("invalid")
         return value
 
@@ -96,6 +145,20 @@ class ExtId(_Field):
         "Send 1 to 255 characters without control or invisible characters "
         "and without white space at either end."
     )
+    description = (
+        "The user's id at the provider, compared exactly. 1 to 255 characters, none of them a "
+        "control, format or surrogate character, and no white space at either end."
+    )
+    accepted: ClassVar = [
+        {"type": "string", "minLength": 1, "maxLength": 255, "pattern": f"^{_EXT_ID}$"},
+        {
+            "type": "integer",
+            "minimum": -(2**63),
+            "maximum": 2**63,
+            "description": "Stored and returned as its decimal string.",
+        },
+    ]
+    examples: ClassVar = ["10158-Zq", 10158]
 
     def _deserialize(self, value: Any, attr: Any, data: Any, **_: Any) -> str:
         if type(value) is int and abs(value) <= 2**63:
@@ -121,31 +184,28 @@ class ProfileUrl(_Field):
         "Send an absolute http or https URL in ASCII with a host (an IDN in punycode), "
         "without user name, white space or backslash."
     )
+    description = (
+        "The user's page at the provider: an absolute http or https URL in ASCII (an IDN in "
+        "punycode), without user name. Null when there is none; null clears it."
+    )
+    accepted: ClassVar = [{"type": "string", "maxLength": LONGEST_URL, "pattern": f"^{_URL}$"}]
+    examples: ClassVar = ["https://www.facebook.com/zuck"]
 
     def _deserialize(self, value: Any, attr: Any, data: Any, **_: Any) -> str:
         if type(value) is not str:
             raise self.make_error("invalid")
         if len(value) > LONGEST_URL:
             raise self.make_error("max_length")
-        if not _is_web_url(value):
+        if not _is_url(value):
             raise self.make_error("invalid")
         return value
 
 
-def _is_web_url(text: str) -> bool:
-    found = _URL.fullmatch(text)
-    if found is None or int(found["port"] or 0) > 65_535:
-        return False
-    if found["ipv6"]:
-        try:
-            IPv6Address(found["ipv6"])
-        except AddressValueError:
-            return False
-    return True
-
-
 class StrictBoolean(_Field):
     rule = "Send true or false."
+    description = "Whether everybody may see this association. False unless set."
+    accepted: ClassVar = [{"type": "boolean"}]
+    examples: ClassVar = [True]
 
     def _deserialize(self, value: Any, attr: Any, data: Any, **_: Any) -> bool:
         if type(value) is not bool:
@@ -153,11 +213,52 @@ class StrictBoolean(_Field):
         return value
 
 
+_NO_NUL = {"type": "string", "pattern": r"^[^\u0000]*$"}
+_JSON_OBJECT = {
+    "type": "object",
+    "propertyNames": _NO_NUL,
+    "additionalProperties": {"$ref": "#/components/schemas/JsonValue"},
+}
+JSON_VALUE = {
+    "description": (
+        "What may stand in `metadata`. A double of a whole value beyond 64 bits, such as 1e300, "
+        "may too: JSON Schema can't tell it from such an integer, which may not."
+    ),
+    "anyOf": [
+        {"type": ["null", "boolean"]},
+        {"type": "integer", "minimum": -(2**63), "maximum": 2**63 - 1},
+        {"type": "number", "not": {"type": "integer"}},
+        _NO_NUL,
+        {"type": "array", "items": {"$ref": "#/components/schemas/JsonValue"}},
+        _JSON_OBJECT,
+    ],
+}
+
+
 class Metadata(_Field):
     rule = (
         "Send a JSON object (or a string holding one) of at most 16 KiB and 32 levels, without "
         "NUL or lone surrogates, its numbers 64-bit integers or finite doubles."
     )
+    description = (
+        "What the platform notes about the identity: a JSON object, returned as it was sent but "
+        f"for the order of keys. At most {LARGEST_METADATA // 1024} KiB as compact JSON in UTF-8 "
+        f"and {DEEPEST_METADATA} levels, the object itself being the first; no NUL or lone "
+        "surrogate in any key or string; numbers are 64-bit integers or finite doubles. Null "
+        "when there is none; null clears it."
+    )
+    accepted: ClassVar = [
+        {**_JSON_OBJECT, "description": "The object."},
+        {
+            "type": "string",
+            "pattern": r"^[ \t\n\r]*\{[\s\S]*\}[ \t\n\r]*$",
+            "contentMediaType": "application/json",
+            "contentSchema": _JSON_OBJECT,
+            "description": "The object's JSON in a string.",
+        },
+    ]
+    returned: ClassVar = [{"type": "object"}]
+    examples: ClassVar = [{"plan": "gold", "seats": 3}, '{"plan": "gold", "seats": 3}']
 
     def _deserialize(self, value: Any, attr: Any, data: Any, **_: Any) -> dict[str, Any] | None:
         if type(value) is str:

@@ -7,7 +7,6 @@ from collections.abc import Mapping
 from typing import Any
 
 from marshmallow import EXCLUDE, RAISE, Schema, ValidationError, post_load, validates_schema
-from marshmallow import fields as ma
 
 from service import fields
 from service.fields import refusal
@@ -26,7 +25,7 @@ class _Strict(Schema):
     }
 
 
-_DETAILS = ("profile_url", "show_in_profile", "metadata")
+DETAILS = ("profile_url", "show_in_profile", "metadata")
 
 
 def details_of(provider: str) -> tuple[str, ...]:
@@ -39,9 +38,7 @@ def _misfits(data: Mapping[str, Any]) -> list[str]:
     if "provider" not in data:  # missing or broken, and told so
         return []
     fitting = details_of(data["provider"])
-    return [
-        name for name in _DETAILS if name not in fitting and data.get(name) not in (None, False)
-    ]
+    return [name for name in DETAILS if name not in fitting and data.get(name) not in (None, False)]
 
 
 class _Association(_Strict):
@@ -84,7 +81,7 @@ class ChangeSchema(_Association):
         fitting = details_of(data["provider"])
         # A detail that is broken isn't in `data`, but was meant to change something.
         if not any(name in data for name in fitting) and all(
-            name in data for name in _DETAILS if name in original
+            name in data for name in DETAILS if name in original
         ):
             text = f"Nothing would change: send {' or '.join(fitting)}."
             raise ValidationError([refusal("invalid", text)])
@@ -114,9 +111,15 @@ class PairSchema(Schema):
 class QuerySchema(_Strict):
     """Whose associations to list, or which pair to look up."""
 
-    user_id = fields.UserId()
-    provider = fields.Provider()
-    ext_id = fields.ExtId()
+    user_id = fields.UserId(
+        metadata={"description": "Whose associations to list; without it, the caller's own."}
+    )
+    provider = fields.Provider(
+        metadata={"description": "Look up this provider's `ext_id`; not with `user_id`. Admins."}
+    )
+    ext_id = fields.ExtId(
+        metadata={"description": "Look up whose this is at `provider`; always with it. Admins."}
+    )
 
     @validates_schema(pass_original=True, skip_on_field_errors=False)
     def pair_is_whole_and_stands_alone(self, data: dict[str, Any], original: Any, **_: Any) -> None:
@@ -160,25 +163,3 @@ def _shape(row: Any) -> dict[str, Any]:
         shape["profile_url"] = row.profile_url
         shape["show_in_profile"] = row.show_in_profile
     return shape
-
-
-class _MessageSchema(Schema):
-    code = ma.String(required=True)
-    message = ma.String(required=True)
-
-
-class _ErrorSchema(Schema):
-    field = ma.String()
-    messages = ma.List(ma.Nested(_MessageSchema))
-    code = ma.String()
-    message = ma.String()
-
-
-class ProblemSchema(Schema):
-    """The body of every refusal."""
-
-    type = ma.String(required=True)
-    title = ma.String(required=True)
-    status = ma.Integer(required=True)
-    detail = ma.String(required=True)
-    errors = ma.List(ma.Nested(_ErrorSchema), required=True)

@@ -1,6 +1,6 @@
 """A real Chromium, the real gunicorn, and the example page on an origin of its own.
 
-    .venv/bin/pytest --no-cov tests/browser
+    .venv/bin/python -m pytest tests/browser
 
 BROWSER_ARTIFACTS names the directory for the screenshots; without it they go to a temporary one.
 """
@@ -42,16 +42,6 @@ FLAGS = [
 user_ids = itertools.count(101)
 
 
-def pytest_configure(config: pytest.Config) -> None:
-    config.addinivalue_line("markers", "browser: drives a real Chromium; not part of `make test`")
-
-
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    for item in items:
-        if item.path.is_relative_to(Path(__file__).parent):
-            item.add_marker("browser")
-
-
 class QuietHandler(http.server.SimpleHTTPRequestHandler):
     def log_message(self, format: str, *args: object) -> None:
         pass
@@ -84,7 +74,18 @@ def foreign_origin() -> Iterator[str]:
 
 
 @pytest.fixture(scope="session")
-def service(origin: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+def chromium() -> None:
+    if not (CHROMIUM.exists() and DRIVER.exists()):
+        pytest.exit(
+            "Chromium is missing: apt-get install --no-install-recommends chromium chromium-driver",
+            returncode=1,
+        )
+
+
+@pytest.fixture(scope="session")
+def service(
+    chromium: None, origin: str, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Server]:
     settings = {"CORS_ORIGINS": origin, "JWT_LEEWAY": "0"}
     with running(tmp_path_factory.mktemp("service"), **settings) as server:
         yield server
@@ -102,15 +103,6 @@ def artifacts(tmp_path_factory: pytest.TempPathFactory) -> Path:
     directory = Path(named) if named else tmp_path_factory.mktemp("screenshots")
     directory.mkdir(parents=True, exist_ok=True)
     return directory
-
-
-@pytest.fixture(scope="session")
-def chromium() -> None:
-    if not (CHROMIUM.exists() and DRIVER.exists()):
-        pytest.fail(
-            "Chromium is missing: apt-get install --no-install-recommends chromium chromium-driver",
-            pytrace=False,
-        )
 
 
 @pytest.fixture

@@ -81,9 +81,14 @@ class Screen:
         )
         (self._artifacts / f"{name}.png").write_bytes(base64.b64decode(shot["data"]))
 
+    def log(self, kind: str) -> list[dict[str, Any]]:
+        """What the browser logged since the last call."""
+        entries: list[dict[str, Any]] = self.browser.get_log(kind)  # type: ignore[no-untyped-call]
+        return entries
+
     def requests(self) -> list[dict[str, Any]]:
         """Every request the browser made for the page so far, as the DevTools protocol has it."""
-        for entry in self.browser.get_log("performance"):
+        for entry in self.log("performance"):
             message = json.loads(entry["message"])["message"]
             if message["method"] == "Network.requestWillBeSent":
                 self._events.append(message["params"])
@@ -99,6 +104,6 @@ class Screen:
         """Errors in the console, but for the refusals that Chromium logs by itself."""
         return [
             entry["message"]
-            for entry in self.browser.get_log("browser")
+            for entry in self.log("browser")
             if entry["level"] == "SEVERE" and entry["source"] != "network"
         ]

@@ -12,6 +12,7 @@ from tests.browser.linked_accounts import row, stored
 from tests.browser.screen import Screen
 from tests.client.live import Server
 
+pytestmark = pytest.mark.browser
 CREATE = ".opblock-post:has([data-path^='/api/v2/user/provider'])"
 
 
@@ -37,7 +38,9 @@ def try_out(docs: Screen, body: dict[str, Any]) -> WebElement:
     field.send_keys(Keys.CONTROL, "a")
     field.send_keys(json.dumps(body))
     docs.find(f"{CREATE} .execute").click()
-    return docs.eventually(lambda: docs.find(f"{CREATE} .live-responses-table .response"))
+    answer = docs.eventually(lambda: docs.find(f"{CREATE} .live-responses-table .response"))
+    docs.browser.execute_script("arguments[0].scrollIntoView({block: 'center'})", answer)
+    return answer
 
 
 def status(answer: WebElement) -> str:
@@ -47,7 +50,7 @@ def status(answer: WebElement) -> str:
 def test_try_it_out_with_a_token_creates(docs: Screen, service: Server, user: int) -> None:
     authorise(docs, service.mint(user))
     answer = try_out(docs, {"user_id": user, "provider": "github", "ext_id": f"gh-{user}"})
-    docs.shoot("docs-201")
+    docs.shoot("docs-201", whole=False)
     assert status(answer) == "201"
     assert stored(service, user) == [row("github", f"gh-{user}")]
 
@@ -55,7 +58,7 @@ def test_try_it_out_with_a_token_creates(docs: Screen, service: Server, user: in
 def test_try_it_out_shows_which_field_was_refused(docs: Screen, service: Server, user: int) -> None:
     authorise(docs, service.mint(user))
     answer = try_out(docs, {"user_id": user, "provider": "github"})
-    docs.shoot("docs-400")
+    docs.shoot("docs-400", whole=False)
     assert status(answer) == "400"
     assert '"field": "ext_id"' in answer.text
     assert stored(service, user) == []

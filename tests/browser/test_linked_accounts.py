@@ -10,6 +10,8 @@ from tests.browser.linked_accounts import LinkedAccounts, link, row, stored
 from tests.browser.screen import Screen
 from tests.client.live import Server
 
+pytestmark = pytest.mark.browser
+
 
 @pytest.fixture
 def page(screen: Screen, origin: str, service: Server) -> LinkedAccounts:
@@ -52,7 +54,7 @@ def test_an_origin_that_the_service_does_not_allow_gets_nothing(
     page = LinkedAccounts(screen, foreign_origin, service.url)
     page.sign_in(token)
     assert "doesn't allow this page" in page.form_error("sign-in-form")
-    screen.browser.get_log("browser")  # Chromium logs what CORS refused as the page's error
+    screen.log("browser")  # Chromium logs what CORS refused as the page's error
 
 
 def test_the_token_is_kept_neither_in_the_address_nor_in_storage(

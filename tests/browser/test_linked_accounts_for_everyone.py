@@ -8,6 +8,7 @@ from tests.browser.screen import WIDTHS, Screen
 from tests.client.live import Server
 from tests.factories import token
 
+pytestmark = pytest.mark.browser
 CONTROLS = "input, textarea, button, a, summary, [role=switch]"
 
 

@@ -1,6 +1,6 @@
 """Run the platform's published JavaScript client against the service as it really runs.
 
-    .venv/bin/python -m tests.client
+    tests/client/run
 
 Needs Node 20 or newer and npm. Exits with the tests' own code.
 """

@@ -17,7 +17,7 @@ if _own_metrics:
 
 from service.config import ConfigError, load
 from service.logs import configuration
-from service.worker import Worker
+from service.worker import Log, Worker
 
 # In the master: a senseless value stops it here, instead of worker after worker later.
 _settings = load(os.environ)
@@ -62,6 +62,7 @@ worker_tmp_dir = "/dev/shm" if os.path.isdir("/dev/shm") else None  # noqa: S108
 # Else gunicorn leaves one in the home folder.
 control_socket_disable = True
 
+logger_class = Log
 logconfig_dict = configuration(_settings.log_level)
 
 

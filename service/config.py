@@ -75,7 +75,7 @@ def load(environ: Mapping[str, str]) -> Settings:
         ),
         cors_origins=_cors_origins(_list(environ, "CORS_ORIGINS")),
         log_level=_log_level(environ.get("LOG_LEVEL") or "INFO"),
-        threads=_integer(environ, "THREADS", default=4, least=1),
+        threads=_integer(environ, "THREADS", default=16, least=1),
     )
 
 

@@ -1,5 +1,7 @@
 """Prometheus metrics over all workers. Labels are of bounded number: never an id."""
 
+from functools import lru_cache
+
 from prometheus_client import (
     CONTENT_TYPE_LATEST,
     CollectorRegistry,
@@ -33,9 +35,22 @@ POOL = Gauge(
 )
 
 
+# A labelled child is looked up under a lock by its labels' texts; these are held instead.
+OPEN_CONNECTIONS = POOL.labels("open")
+USED_CONNECTIONS = POOL.labels("in_use")
+TOKEN_HITS = TOKENS.labels("hit")
+TOKEN_MISSES = TOKENS.labels("miss")
+
+
+@lru_cache(maxsize=1024)
+def _of(operation: str, status: int) -> tuple[Counter, Histogram]:
+    return REQUESTS.labels(operation, status), DURATION.labels(operation)
+
+
 def observe(operation: str, status: int, seconds: float, refusal: str | None) -> None:
-    REQUESTS.labels(operation, status).inc()
-    DURATION.labels(operation).observe(seconds)
+    requests, duration = _of(operation, status)
+    requests.inc()
+    duration.observe(seconds)
     if refusal is not None:
         REFUSALS.labels(refusal).inc()
 

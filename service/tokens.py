@@ -129,11 +129,11 @@ class Tokens:
         token = self._remembered.get(encoded)
         if token is not None:
             if token.expires > time.time():
-                metrics.TOKENS.labels("hit").inc()
+                metrics.TOKEN_HITS.inc()
                 return token
             with self._lock:
                 self._remembered.pop(encoded, None)
-        metrics.TOKENS.labels("miss").inc()
+        metrics.TOKEN_MISSES.inc()
         try:
             claims = decode_token(encoded)
         except (ValueError, OverflowError, RecursionError) as error:

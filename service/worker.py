@@ -1,7 +1,8 @@
-"""gunicorn's threaded worker, with the one error body for what gunicorn itself refuses."""
+"""gunicorn's threaded worker and log, with the one error body for what gunicorn itself refuses."""
 
 from typing import Any
 
+from gunicorn.glogging import Logger
 from gunicorn.http import errors as http
 from gunicorn.util import write_nonblock
 from gunicorn.workers.gthread import ThreadWorker
@@ -14,6 +15,14 @@ _STATUS = (
     (http.UnsupportedTransferCoding, 501),
     (http.ParseException, 400),
 )
+
+
+class Log(Logger):
+    """gunicorn's own lines. The application writes one a request, so gunicorn needs not."""
+
+    def access(self, *_: object) -> None:
+        # As it comes it gathers all about the request first and finds then that nobody asked.
+        pass
 
 
 class Worker(ThreadWorker):

@@ -2,6 +2,7 @@
 
 import logging
 import logging.config
+import os
 from typing import Any
 
 from flask import g, has_request_context
@@ -21,6 +22,23 @@ class _RequestId(logging.Filter):
         return True
 
 
+class _Lines(logging.Handler):
+    """Writes each line with one call to standard error, and so needs no lock.
+
+    The kernel keeps lines of up to 4 KiB whole. Under the usual handler's lock the threads
+    queue up behind each write: that was a sixth of a list's time.
+    """
+
+    def createLock(self) -> None:
+        self.lock = None
+
+    def emit(self, record: logging.LogRecord) -> None:
+        try:
+            os.write(2, f"{self.format(record)}\n".encode(errors="backslashreplace"))
+        except Exception:
+            self.handleError(record)
+
+
 def configuration(level: str) -> dict[str, Any]:
     """A `logging.config.dictConfig` that gunicorn and the application share."""
     return {
@@ -37,7 +55,7 @@ def configuration(level: str) -> dict[str, Any]:
         },
         "handlers": {
             "stderr": {
-                "class": "logging.StreamHandler",
+                "()": _Lines,
                 "formatter": "json",
                 "filters": ["request_id"],
             }

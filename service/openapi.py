@@ -10,13 +10,12 @@ from functools import cache
 from http import HTTPStatus
 from typing import Any
 
-from apispec import APISpec
+from apispec import APISpec, BasePlugin
 from apispec.ext.marshmallow import MarshmallowPlugin
 from apispec.ext.marshmallow.openapi import OpenAPIConverter
-from flask import Flask, Response
+from flask import Flask, Response, current_app
 from flask_smorest import Api, Blueprint
 from flask_smorest.spec.plugins import FlaskPlugin
-from marshmallow import Schema
 from werkzeug.routing import Rule
 
 from service import fields, refusals
@@ -25,7 +24,6 @@ from service.schemas import (
     EXTERNAL,
     AssociationSchema,
     ChangeSchema,
-    CreateSchema,
     PairSchema,
     details_of,
 )
@@ -59,22 +57,13 @@ def init_app(app: Flask, blueprint: Blueprint) -> None:
 
 
 def make(app: Flask, blueprint: Blueprint) -> Json:
-    """Describe the blueprint as it runs in this application."""
-    listed = app.config["PROVIDERS"]
-    schemas = _Schemas(schema_name_resolver=_name)
-    spec = APISpec(
-        app.config["API_TITLE"],
-        app.config["API_VERSION"],
-        "3.1.0",
-        [_Paths(listed), schemas],
-        info={"description": _ABOUT},
-    )
-    schemas.converter.listed = listed  # type: ignore[union-attr]
+    """Describe the blueprint as it runs in this application, whose context is needed."""
+    plugins: list[BasePlugin] = [_Paths(), _Schemas(schema_name_resolver=_name)]
+    title, version = app.config["API_TITLE"], app.config["API_VERSION"]
+    spec = APISpec(title, version, "3.1.0", plugins, info={"description": _ABOUT})
     spec.components.schema("JsonValue", fields.JSON_VALUE)
-    spec.components.security_scheme(
-        "bearer",
-        {"type": "http", "scheme": "bearer", "bearerFormat": "JWT", "description": _BEARER},
-    )
+    bearer = {"type": "http", "scheme": "bearer", "bearerFormat": "JWT", "description": _BEARER}
+    spec.components.security_scheme("bearer", bearer)
     refusals.register(spec)
     spec.tag({"name": blueprint.name, "description": blueprint.description})
     blueprint.register_views_in_doc(_NoDefault(), app, spec, name=blueprint.name, parameters=None)
@@ -92,19 +81,16 @@ class _NoDefault(Api):  # type: ignore[misc]
 class _Paths(FlaskPlugin):  # type: ignore[misc]
     """Completes the operations of a path before apispec resolves their schemas."""
 
-    def __init__(self, listed: frozenset[str]) -> None:
-        super().__init__()
-        self.listed = listed
-
     def path_helper(
         self, rule: Rule, operations: Json, parameters: list[Json], **kwargs: Any
     ) -> str:
+        path_names_user = "user_id" in rule.arguments
         for method, operation in operations.items():
-            operation["operationId"] = f"{rule.endpoint}".replace(".", "_")
-            _complete_request(operation, self.listed, path_names_user=bool(rule.arguments))
+            operation["operationId"] = rule.endpoint.replace(".", "_")
+            _complete_request(operation, path_names_user)
             responses = operation["responses"]
             statuses = list(refusals.OF_ANY_OPERATION)
-            if rule.arguments:
+            if path_names_user:
                 statuses.append(404)
                 if method == "get":
                     del responses[403]  # of the look-up
@@ -118,17 +104,16 @@ class _Paths(FlaskPlugin):  # type: ignore[misc]
 
     def rule_to_params(self, rule: Rule) -> list[Json]:
         schema = _describe(fields.UserId(), fields.UserId.accepted[:1])
-        about = schema.pop("description")
-        user = {"in": "path", "name": "user_id", "required": True, "description": about}
-        return [{**user, "schema": schema}] if rule.arguments else []
+        told = {"required": True, "description": schema.pop("description"), "schema": schema}
+        return [{"in": "path", "name": name, **told} for name in rule.arguments]
 
 
-def _complete_request(operation: Json, listed: frozenset[str], *, path_names_user: bool) -> None:
+def _complete_request(operation: Json, path_names_user: bool) -> None:
     for declared in operation.pop("parameters", []):
         schema = declared["schema"]
         if declared["in"] == "json_or_query":
             operation["requestBody"] = {
-                "description": "The pair, unless the query has it, or whole associations as they are.",
+                "description": "The association, unless the query names it.",
                 "required": False,
                 "content": {_JSON: {"schema": schema}},
             }
@@ -140,7 +125,7 @@ def _complete_request(operation: Json, listed: frozenset[str], *, path_names_use
         media = operation["requestBody"]["content"][_JSON]
         if path_names_user:
             media["schema"] = type(media["schema"])(partial=("user_id",))
-        media["examples"] = _examples(media["schema"], listed)
+        media["examples"] = _examples(media["schema"])
 
 
 def _name(schema: Any) -> str:
@@ -150,16 +135,13 @@ def _name(schema: Any) -> str:
 class _Converter(OpenAPIConverter):
     """marshmallow's schemas to JSON Schema."""
 
-    listed: frozenset[str] = frozenset()
-    """The providers that may be linked; empty: any."""
-
     def field2property(self, field: Any) -> Json:
         # Of a query, which is text: of the forms that a body may hold only the first is left.
         return _describe(field, field.accepted[:1])
 
-    def schema2jsonschema(self, schema: Schema) -> Json:
-        branches = list(_branches(schema, self.listed))
-        found = branches[0] if isinstance(schema, PairSchema) else {"oneOf": branches}
+    def schema2jsonschema(self, schema: Any) -> Json:
+        shapes = list(_shapes(schema))
+        found = shapes[0] if isinstance(schema, PairSchema) else {"oneOf": shapes}
         return {"description": schema.__doc__, **found}
 
 
@@ -167,23 +149,23 @@ class _Schemas(MarshmallowPlugin):
     Converter = _Converter
 
 
-def _branches(schema: Schema, listed: frozenset[str]) -> Iterator[Json]:
-    """The shapes of an association: with `external`, and with the other providers."""
+def _shapes(schema: Any) -> Iterator[Json]:
+    """What a schema admits: a shape with `external`, and one with the other providers."""
     if isinstance(schema, PairSchema):
-        yield _describe_pair(schema)
+        yield _pair(schema)
         return
-    if not isinstance(schema, CreateSchema):
-        listed = frozenset()
+    takes_listed_only = getattr(schema, "takes_listed_providers_only", False)
+    listed = current_app.config["PROVIDERS"] if takes_listed_only else frozenset()
     if not listed or EXTERNAL in listed:
-        yield _describe_branch(schema, "External", {"const": EXTERNAL, "examples": [EXTERNAL]})
+        yield _shape(schema, "External", {"const": EXTERNAL, "examples": [EXTERNAL]})
     if not listed:
-        yield _describe_branch(schema, "OtherProvider", {"not": {"const": EXTERNAL}})
+        yield _shape(schema, "OtherProvider", {"not": {"const": EXTERNAL}})
     elif others := sorted(listed - {EXTERNAL}):
-        yield _describe_branch(schema, "OtherProvider", {"enum": others, "examples": others[:1]})
+        yield _shape(schema, "OtherProvider", {"enum": others, "examples": others[:1]})
 
 
-def _describe_branch(schema: Any, title: str, provider: Json) -> Json:
-    """A branch's fields; `provider` is what it has to say of that one."""
+def _shape(schema: Any, title: str, provider: Json) -> Json:
+    """The shape with the fields that fit; `provider` is what it has to say of that one."""
     is_returned = isinstance(schema, AssociationSchema)
     properties = {
         name: _describe(field, field.returned if is_returned else field.accepted)
@@ -191,37 +173,29 @@ def _describe_branch(schema: Any, title: str, provider: Json) -> Json:
     }
     properties["provider"] |= provider
     fitting = details_of(properties["provider"]["examples"][0])
-    misfits = [name for name in DETAILS if name not in fitting]
-    for name in misfits:
-        del properties[name]
-    branch: Json = {
-        "title": title,
-        "type": "object",
-        "properties": properties,
-        "required": list(properties) if is_returned else _required(schema),
-        "additionalProperties": False,
-    }
+    silent = {}
+    for name in DETAILS:
+        if name not in fitting:
+            del properties[name]
+            silent[f"^{name}$"] = {"enum": [None if schema.fields[name].allow_none else False]}
+    shape: Json = {"title": title, "type": "object", "properties": properties}
+    shape |= {"required": list(properties), "additionalProperties": False}
     if not is_returned:
+        optional = (*DETAILS, *(schema.partial or ()))
+        shape["required"] = [name for name in properties if name not in optional]
         # What says nothing may be sent along. Not under `properties`: a client made from this
         # document has the fields that mean something and no others.
-        branch["patternProperties"] = {
-            f"^{name}$": {"type": "null"} if schema.fields[name].allow_none else {"const": False}
-            for name in misfits
-        }
+        shape["patternProperties"] = silent
     if isinstance(schema, ChangeSchema):
-        branch["anyOf"] = [{"required": [name]} for name in fitting]
-    return branch
+        shape["anyOf"] = [{"required": [name]} for name in fitting]
+    return shape
 
 
-def _describe_pair(schema: Any) -> Json:
+def _pair(schema: Any) -> Json:
     """The body of DELETE. What it lacks the query may have; other fields don't matter."""
-    return {
-        "type": "object",
-        "properties": {
-            name: _describe(field, field.accepted) for name, field in schema.fields.items()
-        },
-        "dependentRequired": {"provider": ["ext_id"], "ext_id": ["provider"]},
-    }
+    named = {name: _describe(field, field.accepted) for name, field in schema.fields.items()}
+    both = {"provider": ["ext_id"], "ext_id": ["provider"]}
+    return {"type": "object", "properties": named, "dependentRequired": both}
 
 
 def _describe(field: Any, forms: list[Json]) -> Json:
@@ -235,18 +209,14 @@ def _describe(field: Any, forms: list[Json]) -> Json:
     }
 
 
-def _required(schema: Any) -> list[str]:
-    by_path = schema.partial or ()
-    return [n for n, field in schema.fields.items() if field.required and n not in by_path]
-
-
-def _examples(schema: Any, listed: frozenset[str]) -> Json:
-    """A body for each branch, and the first one's in the forms of older front ends."""
+def _examples(schema: Any) -> Json:
+    """A body of each shape, and one in the forms of older front ends."""
     found = {}
-    for branch in _branches(schema, listed):
-        shown = {n: p["examples"] for n, p in branch["properties"].items()}
-        for n in schema.partial or ():
-            del shown[n]
-        found[branch.get("title", "Association")] = {"value": {n: e[0] for n, e in shown.items()}}
-        found.setdefault("OlderFrontEnds", {"value": {n: e[-1] for n, e in shown.items()}})
+    for shape in _shapes(schema):
+        shown = {name: told["examples"] for name, told in shape["properties"].items()}
+        for name in schema.partial or ():
+            del shown[name]
+        newest, oldest = ({name: e[i] for name, e in shown.items()} for i in (0, -1))
+        found[shape.get("title", "Association")] = {"value": newest}
+        found.setdefault("OlderFrontEnds", {"value": oldest})
     return found

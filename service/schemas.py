@@ -72,7 +72,7 @@ class CreateSchema(_Association):
 
 
 class ChangeSchema(_Association):
-    """New values for some of an association's details; null clears. Loads to `changes`."""
+    """New values for some of an association's details; null clears."""
 
     @validates_schema(pass_original=True, skip_on_field_errors=False)
     def something_changes(self, data: dict[str, Any], original: Any, **_: Any) -> None:
@@ -88,6 +88,7 @@ class ChangeSchema(_Association):
 
     @post_load
     def gather(self, data: dict[str, Any], **_: Any) -> dict[str, Any]:
+        """Load to the pair, and the new values under `changes`."""
         fitting = details_of(data["provider"])
         return {
             "user_id": data["user_id"],

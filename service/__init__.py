@@ -11,6 +11,7 @@
     store       every query and every write
     models      the tables
     database    the one way in; which errors are "for now"
+    statements  compiled once, run on the driver
     connections time-outs on PostgreSQL, durability on SQLite
 
 `errors` answers for all of them, `logs` and `metrics` tell of them, `openapi` and `refusals`

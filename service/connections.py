@@ -45,10 +45,9 @@ def is_postgresql(url: sa.URL) -> bool:
 
 def listen(engine: sa.Engine) -> None:
     """Prepare each connection of `engine`, count them, and replace stale ones."""
+    metrics.CONNECTION_LIMIT.set(engine.pool.size())  # type: ignore[attr-defined]
     sa.event.listen(engine, "connect", lambda *_: metrics.OPEN_CONNECTIONS.inc())
     sa.event.listen(engine, "close", lambda *_: metrics.OPEN_CONNECTIONS.dec())
-    sa.event.listen(engine, "checkout", lambda *_: metrics.USED_CONNECTIONS.inc())
-    sa.event.listen(engine, "checkin", lambda *_: metrics.USED_CONNECTIONS.dec())
     if is_postgresql(engine.url):
         sa.event.listen(engine, "do_connect", _connect_postgresql)
         sa.event.listen(engine, "connect", _watch)

@@ -7,7 +7,7 @@ nothing half done. `execute` is the one way in; it answers within two seconds or
 import random
 import sqlite3
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import psycopg
@@ -18,6 +18,7 @@ from psycopg import errors as pg
 from sqlalchemy.orm import DeclarativeBase
 
 from service import connections
+from service.statements import Statement
 
 # After the database was out of reach, requests are refused at once for so long. Without it
 # a hundred clients would wait for each other's time-outs.
@@ -47,56 +48,60 @@ class Unavailable(Exception):
     """The database can't be reached, is locked or full, or refused the work for now."""
 
 
-class _Rest:
-    """Until when the database is taken to be out of reach, in `time.monotonic` seconds."""
+class _Health:
+    """What this process knows of the database, in seconds of `time.monotonic`."""
 
-    until = 0.0
+    answered = 0.0
+    """When it answered last."""
+    rests_until = 0.0
+    """Until when it is taken to be out of reach."""
 
 
 def init_app(app: Flask, url: sa.URL, *, pool_size: int) -> None:
     """Bind the database. `pool_size` is the number of threads that use it at once."""
     app.config["SQLALCHEMY_DATABASE_URI"] = url
     app.config["SQLALCHEMY_ENGINE_OPTIONS"] = connections.engine_options(url, pool_size=pool_size)
-    app.extensions["database_rest"] = _Rest()
+    app.extensions["database_health"] = _Health()
     db.init_app(app)
     with app.app_context():
         connections.listen(db.engine)
 
 
-def execute(
-    statement: sa.Executable, parameters: Mapping[str, Any] | None = None
-) -> Sequence[sa.Row[Any]]:
-    """Run one statement as a transaction of its own and return its rows.
+def execute(statement: Statement, parameters: Mapping[str, Any] | None = None) -> list[Any]:
+    """Run one statement as a transaction of its own and return its rows as named tuples.
 
     Raises:
         Unavailable: within two seconds, and then nothing of it was done; but for a
             connection lost while the statement ran, when nobody can tell.
-        sqlalchemy.exc.IntegrityError: a constraint refused it.
+        psycopg.Error, sqlite3.Error: a mistake in the statement, or a constraint refused it.
     """
-    rest: _Rest = current_app.extensions["database_rest"]
+    health: _Health = current_app.extensions["database_health"]
     for attempt in range(RETRIES + 1):
-        if time.monotonic() < rest.until:
+        started = time.monotonic()
+        if started < health.rests_until:
             raise Unavailable("the database was out of reach a moment ago")
         try:
-            with db.engine.connect() as connection:
-                result = connection.execute(statement, parameters)
-                return result.all() if result.returns_rows else []
+            rows = statement.run(db.engine, parameters or {})
         except sa.exc.TimeoutError as error:
             raise Unavailable("no connection became free") from error
-        except sa.exc.DBAPIError as error:
-            if _is_out_of_reach(error):
-                rest.until = time.monotonic() + REST
-            if not _is_for_now(error.orig):
+        except (psycopg.Error, sqlite3.Error) as error:
+            # Out of reach, unless it has answered somebody in the meantime: then it is slow.
+            if _has_no_answer(error) and health.answered < started:
+                health.rests_until = time.monotonic() + REST
+            if not _is_for_now(error):
                 raise
-            if not _is_worth_a_retry(error.orig) or attempt == RETRIES:
-                raise Unavailable(type(error.orig).__name__) from error
+            if not _is_worth_a_retry(error) or attempt == RETRIES:
+                raise Unavailable(type(error).__name__) from error
             time.sleep(random.uniform(0, 0.02 * 2**attempt))  # noqa: S311 - no secret
+        else:
+            health.answered = time.monotonic()
+            return rows
     raise AssertionError("unreachable")
 
 
-def _is_out_of_reach(error: sa.exc.DBAPIError) -> bool:
-    # Not every lost connection means that: one may have been closed by an administrator.
-    return isinstance(error.orig, psycopg.OperationalError) and error.orig.sqlstate is None
+def _has_no_answer(error: Exception) -> bool:
+    # What PostgreSQL says itself has a code, a closed connection's good-bye too.
+    return isinstance(error, psycopg.OperationalError) and error.sqlstate is None
 
 
 # Besides psycopg's OperationalError, which is the database's condition by definition
@@ -117,13 +122,13 @@ _FOR_NOW_SQLITE = frozenset(
 )
 
 
-def _is_for_now(error: BaseException | None) -> bool:
+def _is_for_now(error: Exception) -> bool:
     if isinstance(error, sqlite3.Error):
         # The low byte is the primary code, the rest says more (sqlite.org/rescode.html).
         return getattr(error, "sqlite_errorcode", 0) & 0xFF in _FOR_NOW_SQLITE
     return isinstance(error, _FOR_NOW_POSTGRESQL)
 
 
-def _is_worth_a_retry(error: BaseException | None) -> bool:
+def _is_worth_a_retry(error: Exception) -> bool:
     """The database rolled it back because of somebody else, and says: again, please."""
     return isinstance(error, pg.SerializationFailure | pg.DeadlockDetected)

@@ -103,9 +103,10 @@ class _Paths(FlaskPlugin):  # type: ignore[misc]
         return f"{path}/"
 
     def rule_to_params(self, rule: Rule) -> list[Json]:
-        schema = _describe(fields.UserId(), fields.UserId.accepted[:1])
-        told = {"required": True, "description": schema.pop("description"), "schema": schema}
-        return [{"in": "path", "name": name, **told} for name in rule.arguments]
+        schema = {**fields.UserId.accepted[0], "examples": fields.UserId.examples[:1]}
+        bounds = f"from 1 to {fields.LARGEST_ID}, in decimal without leading zeros"
+        told = {"description": f"The user, {bounds}; else 404.", "schema": schema}
+        return [{"in": "path", "name": n, "required": True, **told} for n in rule.arguments]
 
 
 def _complete_request(operation: Json, path_names_user: bool) -> None:

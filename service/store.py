@@ -1,21 +1,24 @@
 """Every query and every write. Knows nothing of HTTP and asks nobody for permission.
 
-Rows come back as SQLAlchemy rows with the attributes `user_id`, `provider`, `ext_id`,
-`profile_url`, `show_in_profile` and `metadata`. Whatever is called may raise
-`service.database.Unavailable`.
+Whatever is called may raise `service.database.Unavailable`.
 """
 
+import sqlite3
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
+from functools import cache
 from typing import Any, NamedTuple
 
+import psycopg
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 
-from service.database import RETRIES, Unavailable, db, execute
+from service.database import RETRIES, Unavailable, execute
 from service.models import AdminGrant, Association
+from service.statements import Statement
 
-Row = sa.Row[Any]
+Row = Any
+"""A named tuple: `user_id`, `provider`, `ext_id`, `profile_url`, `show_in_profile`, `metadata`."""
 
 
 class Taken(Exception):
@@ -45,10 +48,11 @@ _SHOWN = (
     _TABLE.c.show_in_profile,
     _TABLE.c.metadata,
 )
+# Not by the columns' names: in an UPDATE those mean new values.
 _IS_PAIR = sa.and_(
-    _TABLE.c.provider == sa.bindparam("provider"), _TABLE.c.ext_id == sa.bindparam("ext_id")
+    _TABLE.c.provider == sa.bindparam("of_provider"), _TABLE.c.ext_id == sa.bindparam("of_ext_id")
 )
-_IS_OF_USER = _TABLE.c.user_id == sa.bindparam("user_id")
+_IS_OF_USER = _TABLE.c.user_id == sa.bindparam("of_user_id")
 # `LIMIT` keeps the count cheap however many a user has.
 _HELD = (
     sa.select(sa.func.count())
@@ -59,29 +63,43 @@ _HELD = (
 )
 
 
-def _build_insert(dialect: Any) -> Any:
+@Statement
+def _insert(dialect: str) -> Any:
     """INSERT unless the cap is reached or the pair is taken; the constraint decides on that."""
-    # One parameter for both times: each costs its share of the statement's time in the client.
-    parameter = {"created_at": "now", "updated_at": "now"}
+    # One parameter for both times: each costs its share of the time in the client.
+    parameter = {"created_at": "now", "updated_at": "now", "user_id": "of_user_id"}
     row = sa.select(*(sa.bindparam(parameter.get(c.name, c.name), type_=c.type) for c in _TABLE.c))
     return (
-        dialect.insert(Association)
+        _INSERT_OF[dialect](Association)
         .from_select(_TABLE.c.keys(), row.where(sa.bindparam("limit") > _HELD))
         .on_conflict_do_nothing(index_elements=list(_TABLE.primary_key))
         .returning(*_SHOWN)
     )
 
 
-_INSERT = {"postgresql": _build_insert(postgresql), "sqlite": _build_insert(sqlite)}
-_SELECT_PAIR = sa.select(*_SHOWN).where(_IS_PAIR)
-_SELECT_HELD = sa.select(_HELD)
-_LIST = (
+_INSERT_OF: dict[str, Any] = {"postgresql": postgresql.insert, "sqlite": sqlite.insert}
+_LIST_ALL = (
     sa.select(*_SHOWN)
     .where(_IS_OF_USER)
     .order_by(_TABLE.c.created_at, _TABLE.c.provider, _TABLE.c.ext_id)
 )
-_LIST_SHOWN = _LIST.where(_TABLE.c.show_in_profile)
-_DELETE = sa.delete(Association).where(_IS_PAIR, _IS_OF_USER).returning(_TABLE.c.user_id)
+_list_all = Statement(_LIST_ALL)
+_list_shown = Statement(_LIST_ALL.where(_TABLE.c.show_in_profile))
+_find = Statement(sa.select(*_SHOWN).where(_IS_PAIR))
+_count = Statement(sa.select(_HELD.label("held")))
+_delete = Statement(sa.delete(Association).where(_IS_PAIR, _IS_OF_USER).returning(_TABLE.c.user_id))
+
+
+@cache
+def _update(*names: str) -> Statement:
+    """UPDATE of these columns and no other; one of few, as there are few details."""
+    return Statement(
+        sa.update(Association)
+        .where(_IS_PAIR, _IS_OF_USER)
+        .values({_TABLE.c[name]: sa.bindparam(f"new_{name}") for name in names})
+        .values(updated_at=sa.bindparam("now"))
+        .returning(*_SHOWN)
+    )
 
 
 def create(association: Mapping[str, Any], *, created_by: int, limit: int) -> Created:
@@ -96,15 +114,15 @@ def create(association: Mapping[str, Any], *, created_by: int, limit: int) -> Cr
         Taken: somebody has the pair, and this is no repetition of what is stored.
         LimitReached: the user has `limit` associations already.
     """
-    new = {**association, "now": datetime.now(UTC), "created_by": created_by}
-    insert = _INSERT[db.engine.dialect.name]
+    new = {**association, "now": datetime.now(UTC), "created_by": created_by, "limit": limit}
+    user_id = new["of_user_id"] = new.pop("user_id")
     for _ in range(RETRIES):
-        if rows := execute(insert, {**new, "limit": limit}):
+        if rows := execute(_insert, new):
             return Created(rows[0], is_new=True)
         # Refused. Ask why, in the same way whoever has the pair.
-        existing = execute(_SELECT_PAIR, _pair(association))
-        held: int = execute(_SELECT_HELD, {"user_id": association["user_id"], "limit": limit})[0][0]
-        if existing and _is_same(existing[0], association):
+        existing = find(association["provider"], association["ext_id"])
+        held: int = execute(_count, {"of_user_id": user_id, "limit": limit})[0].held
+        if existing and _is_same(existing[0]._asdict(), association):
             return Created(existing[0], is_new=False)
         if held >= limit:
             raise LimitReached
@@ -116,12 +134,12 @@ def create(association: Mapping[str, Any], *, created_by: int, limit: int) -> Cr
 
 def list_of_user(user_id: int, *, with_hidden: bool) -> Sequence[Row]:
     """A user's associations by creation; without the hidden ones if so told."""
-    return execute(_LIST if with_hidden else _LIST_SHOWN, {"user_id": user_id})
+    return execute(_list_all if with_hidden else _list_shown, {"of_user_id": user_id})
 
 
 def find(provider: str, ext_id: str) -> Sequence[Row]:
     """The association with this pair, whoever has it: no row or one."""
-    return execute(_SELECT_PAIR, {"provider": provider, "ext_id": ext_id})
+    return execute(_find, {"of_provider": provider, "of_ext_id": ext_id})
 
 
 def change(user_id: int, provider: str, ext_id: str, changes: Mapping[str, Any]) -> Row:
@@ -130,19 +148,11 @@ def change(user_id: int, provider: str, ext_id: str, changes: Mapping[str, Any])
     Raises:
         NotFound: this user has no such association.
     """
-    statement = (
-        sa.update(Association)
-        # Values here, since in an UPDATE a column's name as a parameter means its new value.
-        .where(
-            _TABLE.c.provider == provider,
-            _TABLE.c.ext_id == ext_id,
-            _TABLE.c.user_id == user_id,
-        )
-        .values({_TABLE.c[name]: value for name, value in changes.items()})
-        .values(updated_at=datetime.now(UTC))
-        .returning(*_SHOWN)
+    new = {f"new_{name}": value for name, value in changes.items()}
+    rows = execute(
+        _update(*sorted(changes)),
+        {**_key(user_id, provider, ext_id), **new, "now": datetime.now(UTC)},
     )
-    rows = execute(statement)
     if not rows:
         raise NotFound
     return rows[0]
@@ -154,59 +164,59 @@ def delete(user_id: int, provider: str, ext_id: str) -> None:
     Raises:
         NotFound: this user has no such association.
     """
-    if not execute(_DELETE, {"user_id": user_id, "provider": provider, "ext_id": ext_id}):
+    if not execute(_delete, _key(user_id, provider, ext_id)):
         raise NotFound
 
 
-def _pair(association: Mapping[str, Any]) -> dict[str, Any]:
-    return {"provider": association["provider"], "ext_id": association["ext_id"]}
+def _key(user_id: int, provider: str, ext_id: str) -> dict[str, Any]:
+    return {"of_user_id": user_id, "of_provider": provider, "of_ext_id": ext_id}
 
 
-def _is_same(row: Row, association: Mapping[str, Any]) -> bool:
-    return all(_is_same_json(value, association[name]) for name, value in row._mapping.items())
-
-
-def _is_same_json(one: Any, other: Any) -> bool:
+def _is_same(one: Any, other: Any) -> bool:
     """Equal as JSON values: to Python `True == 1`, but to JSON it is another value."""
     if isinstance(one, dict) and isinstance(other, dict):
-        return one.keys() == other.keys() and all(
-            _is_same_json(one[key], other[key]) for key in one
-        )
+        return one.keys() == other.keys() and all(_is_same(one[key], other[key]) for key in one)
     if isinstance(one, list) and isinstance(other, list):
-        return len(one) == len(other) and all(map(_is_same_json, one, other))
+        return len(one) == len(other) and all(map(_is_same, one, other))
     return isinstance(one, bool) == isinstance(other, bool) and bool(one == other)
+
+
+@Statement
+def _grant(dialect: str) -> Any:
+    row: dict[str, Any] = {"user_id": sa.bindparam("user_id"), "granted_at": sa.bindparam("now")}
+    return _INSERT_OF[dialect](AdminGrant).values(row).on_conflict_do_nothing()
+
+
+_IS_GRANTED_TO = AdminGrant.user_id == sa.bindparam("user_id")
+_revoke = Statement(sa.delete(AdminGrant).where(_IS_GRANTED_TO).returning(AdminGrant.user_id))
+_granted = Statement(sa.select(AdminGrant.user_id).where(_IS_GRANTED_TO))
+_all_granted = Statement(sa.select(AdminGrant.user_id).order_by(AdminGrant.user_id))
+_revision = Statement(sa.select(sa.column("version_num")).select_from(sa.table("alembic_version")))
 
 
 def grant_admin(user_id: int) -> None:
     """Give a user the admin role; to grant twice changes nothing."""
-    dialect = {"postgresql": postgresql, "sqlite": sqlite}[db.engine.dialect.name]
-    statement = dialect.insert(AdminGrant).on_conflict_do_nothing()
-    execute(statement, {"user_id": user_id, "granted_at": datetime.now(UTC)})
+    execute(_grant, {"user_id": user_id, "now": datetime.now(UTC)})
 
 
 def revoke_admin(user_id: int) -> bool:
     """Take the role back. False when there was no grant."""
-    statement = sa.delete(AdminGrant).where(AdminGrant.user_id == sa.bindparam("user_id"))
-    return bool(execute(statement.returning(AdminGrant.user_id), {"user_id": user_id}))
-
-
-_IS_GRANTED = sa.select(AdminGrant.user_id).where(AdminGrant.user_id == sa.bindparam("user_id"))
+    return bool(execute(_revoke, {"user_id": user_id}))
 
 
 def is_granted_admin(user_id: int) -> bool:
-    return bool(execute(_IS_GRANTED, {"user_id": user_id}))
+    return bool(execute(_granted, {"user_id": user_id}))
 
 
 def granted_admins() -> list[int]:
     """The ids of all users with a grant, in order."""
-    rows = execute(sa.select(AdminGrant.user_id).order_by(AdminGrant.user_id), {})
-    return [row.user_id for row in rows]
+    return [row.user_id for row in execute(_all_granted)]
 
 
 def schema_revision() -> str | None:
     """The migration that the database is at; None when it knows of none."""
     try:
-        rows = execute(sa.text("SELECT version_num FROM alembic_version"), {})
-    except sa.exc.DBAPIError:  # no such table
+        rows = execute(_revision)
+    except (psycopg.ProgrammingError, sqlite3.OperationalError):  # no such table
         return None
     return rows[0].version_num if rows else None

@@ -96,15 +96,12 @@ def change(fields: dict[str, Any]) -> Any:
 @blp.arguments(PairSchema(), location="json_or_query")
 @blp.response(204)
 @blp.refuses(400, 401, 403, 404, 406, 413, 503)
-def delete(pair: dict[str, Any]) -> Any:
+def delete(pair: dict[str, Any]) -> None:
     """Unlink a user from an identity."""
     user_id, provider = pair["user_id"], pair["provider"]
     authorize(may_manage, user_id, provider)
     store.delete(user_id, provider, pair["ext_id"])
     logs.audit("deleted", user_id, provider)
-    response = Response(status=204)
-    del response.headers["Content-Type"]  # of no content
-    return response
 
 
 @blp.errorhandler(store.NotFound)

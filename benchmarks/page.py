@@ -79,10 +79,11 @@ def ratios(measures: Sequence[Measure]) -> str:
             " ".join(f"{value:.2f}" for value in ratio.by_round),
             f"**{ratio.median:.2f}**",
             f"≥ {ratio.wanted}",
+            f"{ratio.cpu:.2f}",
         )
         for ratio in compare.ratios(measures)
     ]
-    head = ["this service's requests/s", "by round", "median", "wanted"]
+    head = ["this service's requests/s", "by round", "median", "wanted", "by CPU a request"]
     return table(head, rows) if rows else ""
 
 
@@ -95,7 +96,7 @@ def verdict(measures: Sequence[Measure]) -> str:
 
 
 def compared(measures: Sequence[Measure]) -> str:
-    return "\n".join(part for part in (figures(measures) + ratios(measures), verdict(measures)))
+    return f"{figures(measures)}{ratios(measures)}\n{verdict(measures)}"
 
 
 def costs(starts: Sequence[cost.Start]) -> str:
@@ -144,6 +145,8 @@ def grown(found: growth.Growth) -> str:
     )
     text = table(["rows", *(f"{op}, p50 ms" for op in operations)], rows)
     text += f"\nWanted: from 10,000 to 10,000,000 rows at most {growth.WANTED}.\n"
+    if sentences := growth.noisy(found):
+        text += "\n" + "".join(f"- {sentence}" for sentence in sentences)
     for name, points in (("workers", found.workers), ("connections", found.connections)):
         rate = {op: growth.medians(points, op, "rate") for op in operations}
         p99 = {op: growth.medians(points, op, "p99") for op in operations}
@@ -175,7 +178,7 @@ def growth_of(part: dict[str, Any]) -> growth.Growth:
 
 def circumstances(part: dict[str, Any]) -> str:
     versions = ", ".join(f"{name} {version}" for name, version in part["versions"].items())
-    return f"{part['date']}, `{part['command']}`\n\n{part['machine']}. {versions}.\n\n"
+    return f"{part['date']}, `{part['command']}`\n\n{part['machine']}.\n{versions}.\n\n"
 
 
 def write(found: dict[str, dict[str, Any]]) -> None:
@@ -186,7 +189,7 @@ def write(found: dict[str, dict[str, Any]]) -> None:
     text = INTRODUCTION
     if part := record.get("compare"):
         text += "## Against its peers\n\n" + METHOD + "\n" + circumstances(part)
-        text += compared(measures_of(part)) + "\n\n"
+        text += compared(measures_of(part)) + "\n"
     if part := record.get("cost"):
         text += "## Start and memory\n\n" + circumstances(part)
         text += costs([cost.Start(**start) for start in part["found"]]) + "\n"

@@ -5,7 +5,7 @@ BIN := .venv/bin
 INSTALL := $(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check test-client test-browser format lock clean
+.PHONY: help run test check test-client test-browser bench deploy-check up format lock clean
 
 help:  ## list the commands
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## */\1|/' | awk -F'|' '{printf "make %-14s %s\n", $$1, $$2}'
@@ -29,6 +29,9 @@ test-client: .venv/.run  ## run the platform's JavaScript client against a runni
 test-browser: .venv/.browser  ## drive the documentation and the example page in Chromium
 	$(BIN)/python -m pytest -c setup.cfg tests/browser -m browser
 
+bench: .venv/.bench  ## compare with FastAPI, Django REST Framework and the floor; writes benchmarks/RESULTS.md
+	$(BIN)/python -m benchmarks compare cost growth --write
+
 format: .venv/.test  ## format the code
 	$(BIN)/ruff check --fix
 	$(BIN)/ruff format
@@ -49,6 +52,10 @@ clean:  ## remove what the commands made, but for instance/ with its data
 
 .venv/.test: .venv/.run
 	$(INSTALL) --editable '.[test,check]'
+	@touch $@
+
+.venv/.bench: .venv/.test
+	$(INSTALL) --editable '.[bench]'
 	@touch $@
 
 .venv/.browser: .venv/.test

@@ -68,8 +68,9 @@ logconfig_dict = configuration(_settings.log_level)
 
 def on_starting(server: object) -> None:
     # The metrics' files of all workers must be new with each master.
-    for file in Path(os.environ["PROMETHEUS_MULTIPROC_DIR"]).glob("*.db"):
-        file.unlink()
+    for kind in ("counter", "gauge", "histogram"):
+        for file in Path(os.environ["PROMETHEUS_MULTIPROC_DIR"]).glob(f"{kind}_*.db"):
+            file.unlink()
 
 
 def on_exit(server: object) -> None:

@@ -1,7 +1,9 @@
 """How connections are made: time-outs on PostgreSQL, durability on SQLite."""
 
+import math
 import select
 import sqlite3
+import threading
 import time
 from typing import Any
 
@@ -18,6 +20,20 @@ LOCK_TIMEOUT = 1.0
 STATEMENT_TIMEOUT = 1.25
 ANSWER_TIMEOUT = 1.5
 CONNECT_TIMEOUT = 1.0
+# For all of it together: to wait for a connection, to make one, to prepare it, to be answered.
+BUDGET = 1.8
+
+
+class _Deadline(threading.local):
+    """Until when this thread's statement may take, in seconds of `time.monotonic`."""
+
+    at = math.inf
+
+    def left(self, most: float) -> float:
+        return max(0.0, min(most, self.at - time.monotonic()))
+
+
+deadline = _Deadline()
 
 
 def engine_options(url: sa.URL, *, pool_size: int) -> dict[str, Any]:
@@ -75,13 +91,13 @@ class _Connection(psycopg.Connection[Any]):
     @classmethod
     def _connect_gen(cls, conninfo: str = "") -> Any:
         # psycopg wakes the generator ten times a second while nothing arrives.
-        deadline = time.monotonic() + CONNECT_TIMEOUT
+        end = time.monotonic() + deadline.left(CONNECT_TIMEOUT)
         steps = super()._connect_gen(conninfo)
         try:
             wanted = next(steps)
             while True:
                 ready = yield wanted
-                if time.monotonic() > deadline:
+                if time.monotonic() > end:
                     raise pg.ConnectionTimeout("the server accepts, but does not answer")
                 wanted = steps.send(ready)
         except StopIteration as done:
@@ -94,7 +110,7 @@ class _Connection(psycopg.Connection[Any]):
 
     def wait(self, gen: Any, interval: float = 0.1, timeout: float | None = None) -> Any:
         try:
-            return super().wait(gen, interval, ANSWER_TIMEOUT if timeout is None else timeout)
+            return super().wait(gen, interval, timeout or deadline.left(ANSWER_TIMEOUT))
         except pg._WaitTimeout:
             # What the server still does with the statement nobody knows: hang up.
             self.pgconn.finish()

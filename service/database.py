@@ -76,22 +76,25 @@ def execute(statement: Statement, parameters: Mapping[str, Any] | None = None) -
         psycopg.Error, sqlite3.Error: a mistake in the statement, or a constraint refused it.
     """
     health: _Health = current_app.extensions["database_health"]
+    connections.deadline.at = time.monotonic() + connections.BUDGET
     for attempt in range(RETRIES + 1):
         started = time.monotonic()
         if started < health.rests_until:
             raise Unavailable("the database was out of reach a moment ago")
         try:
             rows = statement.run(db.engine, parameters or {})
-        except sa.exc.TimeoutError as error:
-            raise Unavailable("no connection became free") from error
-        except (psycopg.Error, sqlite3.Error) as error:
+        except sa.exc.TimeoutError as raised:
+            raise Unavailable("no connection became free") from raised
+        except (psycopg.Error, sqlite3.Error, sa.exc.DBAPIError) as raised:
+            # SQLAlchemy's when it prepares its first connection.
+            error = raised.orig if isinstance(raised, sa.exc.DBAPIError) else raised
             # Out of reach, unless it has answered somebody in the meantime: then it is slow.
             if _has_no_answer(error) and health.answered < started:
                 health.rests_until = time.monotonic() + REST
             if not _is_for_now(error):
                 raise
             if not _is_worth_a_retry(error) or attempt == RETRIES:
-                raise Unavailable(type(error).__name__) from error
+                raise Unavailable(type(error).__name__) from raised
             time.sleep(random.uniform(0, 0.02 * 2**attempt))  # noqa: S311 - no secret
         else:
             health.answered = time.monotonic()
@@ -99,7 +102,7 @@ def execute(statement: Statement, parameters: Mapping[str, Any] | None = None) -
     raise AssertionError("unreachable")
 
 
-def _has_no_answer(error: Exception) -> bool:
+def _has_no_answer(error: BaseException | None) -> bool:
     # What PostgreSQL says itself has a code, a closed connection's good-bye too.
     return isinstance(error, psycopg.OperationalError) and error.sqlstate is None
 
@@ -122,13 +125,13 @@ _FOR_NOW_SQLITE = frozenset(
 )
 
 
-def _is_for_now(error: Exception) -> bool:
+def _is_for_now(error: BaseException | None) -> bool:
     if isinstance(error, sqlite3.Error):
         # The low byte is the primary code, the rest says more (sqlite.org/rescode.html).
         return getattr(error, "sqlite_errorcode", 0) & 0xFF in _FOR_NOW_SQLITE
     return isinstance(error, _FOR_NOW_POSTGRESQL)
 
 
-def _is_worth_a_retry(error: Exception) -> bool:
+def _is_worth_a_retry(error: BaseException | None) -> bool:
     """The database rolled it back because of somebody else, and says: again, please."""
     return isinstance(error, pg.SerializationFailure | pg.DeadlockDetected)

@@ -3,6 +3,7 @@
 import logging
 import logging.config
 import os
+import traceback
 from typing import Any
 
 from flask import g, has_request_context
@@ -10,6 +11,9 @@ from pythonjsonlogger.json import JsonFormatter
 
 logger = logging.getLogger(__name__)
 audit_logger = logging.getLogger("service.audit")
+
+
+_MOST_EXCEPTIONS, _MOST_FRAMES, _LONGEST_TRACE = 3, 12, 1000
 
 
 class _RequestId(logging.Filter):
@@ -20,6 +24,24 @@ class _RequestId(logging.Filter):
             record.request_id = g.get("request_id")
             record.actor = g.get("actor_id")
         return True
+
+
+class _Formatter(JsonFormatter):
+    """Tells of an exception where it came from and its kind, but not its text.
+
+    That text holds the value it stumbled upon, as often as not. Of each exception in the chain
+    only the last frames are told: see `_Lines` for why a line is short.
+    """
+
+    def formatException(self, ei: Any) -> str:
+        told: list[str] = []
+        error = ei[1]
+        while error is not None and len(told) < _MOST_EXCEPTIONS:
+            frames = traceback.extract_tb(error.__traceback__)[-_MOST_FRAMES:]
+            places = [f"{frame.filename}:{frame.lineno} {frame.name}" for frame in frames]
+            told.append(" > ".join([*places, type(error).__name__])[-_LONGEST_TRACE:])
+            error = error.__cause__ or error.__context__
+        return " < ".join(told)
 
 
 class _Lines(logging.Handler):
@@ -47,7 +69,7 @@ def configuration(level: str) -> dict[str, Any]:
         "filters": {"request_id": {"()": _RequestId}},
         "formatters": {
             "json": {
-                "()": JsonFormatter,
+                "()": _Formatter,
                 "fmt": "%(levelname)s %(name)s %(message)s",
                 "rename_fields": {"levelname": "level", "message": "event"},
                 "timestamp": "time",  # RFC 3339, in UTC
@@ -60,8 +82,14 @@ def configuration(level: str) -> dict[str, Any]:
                 "filters": ["request_id"],
             }
         },
-        # gunicorn's defaults name handlers that are not here; its lines go up to the root.
-        "loggers": {"gunicorn.error": {"level": level}},
+        # gunicorn's defaults name handlers that are not here; its lines go up to the root. Those
+        # for debugging hold requests' targets.
+        "loggers": {
+            "gunicorn.error": {
+                "level": "INFO" if level == "DEBUG" else level,
+                "propagate": True,
+            }
+        },
         "root": {"level": level, "handlers": ["stderr"]},
     }
 

@@ -7,10 +7,14 @@ from gunicorn.glogging import Logger
 from gunicorn.http import errors as http
 from gunicorn.util import write_nonblock
 from gunicorn.workers.gthread import ThreadWorker
+from werkzeug.exceptions import BadRequest
 
 from service import errors
 
 _STATUS = (
+    (http.ConfigurationProblem, 500),
+    (http.InvalidResponseHeader, 500),
+    (http.InvalidResponseHeaderName, 500),
     (http.LimitRequestLine, 414),
     (http.LimitRequestHeaders, 431),
     (http.UnsupportedTransferCoding, 501),
@@ -52,6 +56,16 @@ class Worker(ThreadWorker):
             again = super().handle(conn)
         return again
 
+    def handle_request(self, req: Any, conn: Any) -> Any:
+        req.body = _Body(req)
+        return super().handle_request(req, conn)
+
+    def _keepalive_after(self, conn: Any, keepalive: Any) -> bool:
+        try:
+            return bool(super()._keepalive_after(conn, keepalive))
+        except BadRequest:  # in what the application left unread; it has its answer
+            return False
+
     def handle_error(self, req: object, client: Any, addr: object, exc: BaseException) -> None:
         status = next((status for kind, status in _STATUS if isinstance(exc, kind)), 500)
         if status == 500:
@@ -60,3 +74,22 @@ class Worker(ThreadWorker):
             # The exception's text is the client's: it stays out of the log.
             self.log.warning("malformed request refused: %s", type(exc).__name__)
         write_nonblock(client, errors.raw_response(status))
+
+
+class _Body:
+    """A request's body that tells the application of malformed chunks in Werkzeug's words.
+
+    Nobody can say where the next request would begin: the connection is closed then.
+    """
+
+    def __init__(self, req: Any) -> None:
+        self._req = req
+        self._body = req.body
+
+    def read(self, size: int | None = None) -> bytes:
+        try:
+            data: bytes = self._body.read(size)
+        except http.ParseException as error:
+            self._req.force_close()
+            raise BadRequest from error
+        return data

@@ -13,7 +13,8 @@ import sqlalchemy as sa
 from flask import Flask
 
 from service import create_app
-from service.database import db
+from service.database import db, execute
+from service.statements import Statement
 from tests import factories
 
 KINDS = ["sqlite", "postgresql"]
@@ -48,6 +49,13 @@ def sqlite(url: str) -> sqlite3.Connection:
     return sqlite3.connect(str(sa.make_url(url).database), isolation_level=None)
 
 
+def with_options(url: str, **options: str) -> str:
+    """The URL with these settings of PostgreSQL in it, as an operator would put them there."""
+    text = " ".join(f"-c {name}={value}" for name, value in options.items())
+    changed = sa.make_url(url).update_query_dict({"options": text})
+    return changed.render_as_string(hide_password=False)
+
+
 @contextmanager
 def empty_postgresql(server_url: str) -> Iterator[str]:
     """The URL of a new database on the server."""
@@ -63,22 +71,95 @@ def empty_postgresql(server_url: str) -> Iterator[str]:
         connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
 
 
+Plain = Callable[..., list[Any]]
+"""Runs a statement on a connection without being seen."""
+
+
+class _Spy:
+    """Sees each statement on its way into the driver, and may do something before it."""
+
+    def __init__(self, before: Callable[[Plain, str, Any], None] | None) -> None:
+        self.seen: list[str] = []
+        self.is_on = False
+        self._before = before
+
+    def see(self, plain: Plain, statement: Any, parameters: Any) -> None:
+        if self.is_on:
+            self.seen.append(str(statement))
+            if self._before is not None:
+                self._before(plain, str(statement), parameters)
+
+    def sqlite(self) -> type[sqlite3.Connection]:
+        spy = self
+
+        class Cursor(sqlite3.Cursor):
+            def execute(self, sql: str, parameters: Any = (), /) -> sqlite3.Cursor:
+                def plain(*arguments: Any) -> list[Any]:
+                    return sqlite3.Cursor(self.connection).execute(*arguments).fetchall()
+
+                spy.see(plain, sql, parameters)
+                return super().execute(sql, parameters)
+
+        class Connection(sqlite3.Connection):
+            def cursor(self, factory: Any = Cursor) -> Any:
+                return super().cursor(factory)
+
+            def execute(self, *arguments: Any) -> sqlite3.Cursor:
+                cursor: sqlite3.Cursor = self.cursor().execute(*arguments)
+                return cursor
+
+        return Connection
+
+    def postgresql(self) -> type[psycopg.Cursor[Any]]:
+        spy = self
+
+        class Cursor(psycopg.Cursor[Any]):
+            def execute(self, query: Any, params: Any = None, **options: Any) -> Any:
+                def plain(*arguments: Any) -> list[Any]:
+                    cursor = psycopg.Cursor(self.connection).execute(*arguments)
+                    return cursor.fetchall() if cursor.description else []
+
+                spy.see(plain, query, params)
+                return super().execute(query, params, **options)
+
+        return Cursor
+
+
 @contextmanager
-def statements() -> Iterator[list[str]]:
-    """The statements that the current application's engine runs meanwhile."""
-    seen: list[str] = []
+def watching(before: Callable[[Plain, str, Any], None] | None = None) -> Iterator[list[str]]:
+    """Gives the statements that the current application runs meanwhile.
 
-    def note(_: object, __: object, statement: str, *___: object) -> None:
-        seen.append(statement)
-
-    with listening("before_cursor_execute", note):
-        yield seen
-
-
-@contextmanager
-def listening(event: str, listener: Callable[..., Any]) -> Iterator[None]:
+    `before` is called with each, its parameters, and a way to run others on the same connection;
+    what it raises the driver raises.
+    """
     engine = db.engine
-    sa.event.listen(engine, event, listener)
+    spy = _Spy(before)
+
+    def connect(dialect: sa.Dialect, record: object, arguments: Any, options: Any) -> None:
+        if dialect.name == "sqlite":
+            options["factory"] = spy.sqlite()
+
+    def connected(connection: Any, record: object) -> None:
+        if isinstance(connection, psycopg.Connection):
+            connection.cursor_factory = spy.postgresql()
+
+    engine.dispose()
+    with listening("do_connect", connect, insert=True), listening("connect", connected):
+        execute(
+            Statement(sa.select(sa.literal(1).label("value")))
+        )  # what connecting takes isn't seen
+        spy.is_on = True
+        try:
+            yield spy.seen
+        finally:
+            spy.is_on = False
+            engine.dispose()
+
+
+@contextmanager
+def listening(event: str, listener: Callable[..., Any], **options: Any) -> Iterator[None]:
+    engine = db.engine
+    sa.event.listen(engine, event, listener, **options)
     try:
         yield
     finally:

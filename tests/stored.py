@@ -6,8 +6,9 @@ from typing import Any
 import sqlalchemy as sa
 
 from service import store
-from service.database import db
+from service.database import db, execute
 from service.models import Association
+from service.statements import Statement
 
 TABLE = Association.__table__
 
@@ -54,3 +55,9 @@ def insert(*, created_at: datetime, **changes: Any) -> None:
     }
     with db.engine.connect() as connection:
         connection.execute(sa.insert(TABLE).values(values))
+
+
+def ask(sql: str) -> Any:
+    """Run a statement on the service's own way; gives the one value that comes back."""
+    ((value,),) = execute(Statement(sa.text(sql).columns(sa.column("value"))))
+    return value

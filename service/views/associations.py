@@ -64,7 +64,7 @@ def create(fields: dict[str, Any]) -> Any:
 @blp.response(200, AssociationSchema(many=True))
 @blp.refuses(400, 401, 403, 406, 503)
 def find(query: dict[str, Any]) -> Any:
-    """List a user's associations, or look up whose a pair is (admins)."""
+    """List the associations of a user, or (admins, by the pair) the one that has it."""
     if "provider" in query:
         authorize_look_up()
         return store.find(query["provider"], query["ext_id"])

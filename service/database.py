@@ -18,6 +18,7 @@ from psycopg import errors as pg
 from sqlalchemy.orm import DeclarativeBase
 
 from service import connections
+from service.connections import BUDGET
 from service.statements import Statement
 
 # After the database was out of reach, requests are refused at once for so long. Without it
@@ -75,31 +76,46 @@ def execute(statement: Statement, parameters: Mapping[str, Any] | None = None) -
             connection lost while the statement ran, when nobody can tell.
         psycopg.Error, sqlite3.Error: a mistake in the statement, or a constraint refused it.
     """
-    health: _Health = current_app.extensions["database_health"]
-    connections.deadline.at = time.monotonic() + connections.BUDGET
-    for attempt in range(RETRIES + 1):
-        started = time.monotonic()
-        if started < health.rests_until:
-            raise Unavailable("the database was out of reach a moment ago")
-        try:
-            rows = statement.run(db.engine, parameters or {})
-        except sa.exc.TimeoutError as raised:
-            raise Unavailable("no connection became free") from raised
-        except (psycopg.Error, sqlite3.Error, sa.exc.DBAPIError) as raised:
-            # SQLAlchemy's when it prepares its first connection.
-            error = raised.orig if isinstance(raised, sa.exc.DBAPIError) else raised
-            # Out of reach, unless it has answered somebody in the meantime: then it is slow.
-            if _has_no_answer(error) and health.answered < started:
-                health.rests_until = time.monotonic() + REST
-            if not _is_for_now(error):
-                raise
-            if not _is_worth_a_retry(error) or attempt == RETRIES:
-                raise Unavailable(type(error).__name__) from raised
+    attempt = 0
+    with connections.deadline:
+        while True:
+            try:
+                return _try(statement, parameters or {})
+            except _FOR_SOMEBODY_ELSE as error:
+                # In the second half of its time another try, as long as this one, might not fit.
+                half_gone = connections.deadline.left(BUDGET) < BUDGET / 2
+                if attempt == RETRIES or half_gone:
+                    raise Unavailable(type(error).__name__) from error
             time.sleep(random.uniform(0, 0.02 * 2**attempt))  # noqa: S311 - no secret
-        else:
-            health.answered = time.monotonic()
-            return rows
-    raise AssertionError("unreachable")
+            attempt += 1
+
+
+# The database rolled it back because of another transaction, and says: again, please.
+_FOR_SOMEBODY_ELSE = (pg.SerializationFailure, pg.DeadlockDetected)
+
+
+def _try(statement: Statement, parameters: Mapping[str, Any]) -> list[Any]:
+    health: _Health = current_app.extensions["database_health"]
+    started = time.monotonic()
+    if started < health.rests_until:
+        raise Unavailable("the database was out of reach a moment ago")
+    try:
+        rows = statement.run(db.engine, parameters)
+    except sa.exc.TimeoutError as raised:
+        raise Unavailable("no connection became free") from raised
+    except _FOR_SOMEBODY_ELSE:
+        raise
+    except (psycopg.Error, sqlite3.Error, sa.exc.DBAPIError) as raised:
+        # SQLAlchemy's when it prepares its first connection.
+        error = raised.orig if isinstance(raised, sa.exc.DBAPIError) else raised
+        # Out of reach, unless it has answered somebody in the meantime: then it is slow.
+        if _has_no_answer(error) and health.answered < started:
+            health.rests_until = time.monotonic() + REST
+        if _is_for_now(error):
+            raise Unavailable(type(error).__name__) from raised
+        raise
+    health.answered = time.monotonic()
+    return rows
 
 
 def _has_no_answer(error: BaseException | None) -> bool:
@@ -130,8 +146,3 @@ def _is_for_now(error: BaseException | None) -> bool:
         # The low byte is the primary code, the rest says more (sqlite.org/rescode.html).
         return getattr(error, "sqlite_errorcode", 0) & 0xFF in _FOR_NOW_SQLITE
     return isinstance(error, _FOR_NOW_POSTGRESQL)
-
-
-def _is_worth_a_retry(error: BaseException | None) -> bool:
-    """The database rolled it back because of somebody else, and says: again, please."""
-    return isinstance(error, pg.SerializationFailure | pg.DeadlockDetected)

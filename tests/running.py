@@ -2,6 +2,7 @@
 
 import json
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -136,6 +137,7 @@ def serving(directory: Path, **settings: str) -> Iterator[Server]:
             stdout=output,
             stderr=subprocess.STDOUT,
             pass_fds=[number],
+            start_new_session=True,
         )
         server = Server(directory, listener.getsockname()[1], process)
         try:
@@ -147,7 +149,7 @@ def serving(directory: Path, **settings: str) -> Iterator[Server]:
             try:
                 process.wait(10)
             except subprocess.TimeoutExpired:
-                process.kill()
+                os.killpg(process.pid, signal.SIGKILL)  # its workers too
                 process.wait()
 
 

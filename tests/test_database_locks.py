@@ -2,6 +2,7 @@
 
 import sqlite3
 import threading
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -155,11 +156,15 @@ def test_threads_that_are_the_first_on_a_new_sqlite_do_not_disturb_each_other(
 
 
 @contextmanager
-def failing(error: type[psycopg.Error], *, times: int) -> Iterator[list[str]]:
-    """Let so many statements fail with this error; gives the list of all that were tried."""
+def failing(error: type[psycopg.Error], *, times: int, after: float = 0) -> Iterator[list[str]]:
+    """Let so many statements fail with this error, after so many seconds each.
+
+    Gives the list of all that were tried.
+    """
 
     def fail(*_: object) -> None:
         if len(tried) <= times:
+            time.sleep(after)
             raise error("for a test")
 
     with watching(fail) as tried:
@@ -173,6 +178,14 @@ def test_a_conflict_is_retried_three_times_and_then_for_now(error: type[psycopg.
         link()
     assert RETRIES == 3
     assert len(tried) == 1 + RETRIES
+
+
+@ON_POSTGRESQL
+def test_slow_conflicts_are_given_up_in_time() -> None:
+    """PostgreSQL takes a second to find out about a deadlock."""
+    slow = failing(pg.DeadlockDetected, times=100, after=0.8)
+    with slow, within(2), pytest.raises(Unavailable):
+        link()
 
 
 @ON_POSTGRESQL

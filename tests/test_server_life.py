@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
 from pathlib import Path
+from typing import NamedTuple
 
 import pytest
 from gunicorn.config import Config
@@ -22,28 +23,52 @@ from tests.factories import PATH, as_user, facebook
 from tests.running import Answer, Server, receive, refused_start, request, serving
 from tests.waiting import eventually, within
 
+
+class Refused(NamedTuple):
+    status: int
+    said: str
+    directory: Path
+
+
 SENSELESS = {
     "JWT_SECRET_KEY": "",
-    "DATABASE_URL": "mysql://someone:hunter2@example.com/x",
-    "LOG_LEVEL": "LOUD",
-    "MAX_ASSOCIATIONS_PER_USER": "0",
-    "THREADS": "many",
     "WEB_CONCURRENCY": "0",
     "PORT": "65536",
+    "PROMETHEUS_MULTIPROC_DIR": "/nowhere/at/all",
 }
 
 
-def test_a_senseless_setting_stops_the_master_with_a_sentence(tmp_path: Path) -> None:
+@pytest.fixture(scope="module")
+def refused(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Refused]:
+    """What became of starts with a senseless setting, one each."""
     started = {}
     for name, value in SENSELESS.items():
-        (tmp_path / name).mkdir()
-        started[name] = refused_start(tmp_path / name, **{name: value})
-    for name, process in started.items():
+        directory = tmp_path_factory.mktemp(name)
+        started[name] = directory, refused_start(directory, **{name: value})
+    ended = {}
+    for name, (directory, process) in started.items():
         said, _ = process.communicate(timeout=30)
-        assert process.returncode not in {0, None}
-        assert said.startswith(f"Configuration: {name} ")
-        assert len(said.splitlines()) == 1
-        assert "hunter2" not in said
+        ended[name] = Refused(process.returncode, said, directory)
+    return ended
+
+
+@pytest.mark.parametrize("name", SENSELESS)
+def test_a_senseless_setting_stops_the_master_with_a_sentence(
+    refused: dict[str, Refused], name: str
+) -> None:
+    assert refused[name].status not in {0, None}
+    (sentence,) = refused[name].said.splitlines()
+    assert sentence.startswith(f"Configuration: {name} ")
+
+
+@pytest.mark.parametrize("name", SENSELESS)
+def test_a_refused_start_leaves_nothing_behind(refused: dict[str, Refused], name: str) -> None:
+    assert left_by(refused[name].directory) == []
+
+
+def left_by(directory: Path) -> list[Path]:
+    """What a server left in its home and in the place of temporary files."""
+    return [file for name in ("home", "tmp") for file in (directory / name).iterdir()]
 
 
 @pytest.fixture
@@ -88,10 +113,6 @@ def test_told_to_stop_it_says_good_bye_to_a_busy_connection(server: Server) -> N
     assert [answer.headers["connection"] for answer in answers[-2:]] == ["keep-alive", "close"]
 
 
-def test_told_to_stop_it_ends_without_an_error(server: Server) -> None:
-    assert server.stop() == 0
-
-
 def test_told_to_stop_it_finishes_what_it_accepted(server: Server) -> None:
     assert server.get("/readyz").status == 200  # it has its connection now
     post = request("POST", PATH, json.dumps(facebook()).encode(), headers=as_user(7))
@@ -127,11 +148,31 @@ def test_told_to_reload_it_loses_no_request(server: Server) -> None:
     assert statuses == {200}
 
 
-def test_nothing_is_left_behind(tmp_path: Path) -> None:
-    with serving(tmp_path, WEB_CONCURRENCY="1") as server:
+def test_a_worker_that_dies_is_replaced(server: Server) -> None:
+    (dead,) = server.workers()
+    os.kill(dead, signal.SIGKILL)
+    eventually(lambda: server.workers() not in ([], [dead]))
+    assert server.get("/readyz").status == 200
+
+
+@pytest.fixture(scope="module")
+def stopped(tmp_path_factory: pytest.TempPathFactory) -> Server:
+    """A server that has had something to do and was told to stop."""
+    with serving(tmp_path_factory.mktemp("stopped"), WEB_CONCURRENCY="1") as server:
         server.send(request("GET", PATH, headers=as_user(7)))
-        server.stop()
-    assert [list((tmp_path / name).iterdir()) for name in ("home", "tmp")] == [[], []]
+        server.send(b"hunter2\r\n\r\n")
+        assert server.stop() == 0
+    return server
+
+
+def test_nothing_is_left_behind(stopped: Server) -> None:
+    assert left_by(stopped.directory) == []
+
+
+def test_every_line_of_its_output_is_json(stopped: Server) -> None:
+    lines = stopped.lines()
+    assert len(lines) > 3
+    assert all({"time", "level", "name", "event"} <= set(line) for line in lines)
 
 
 def test_a_folder_for_metrics_may_hold_the_database_too(tmp_path: Path) -> None:
@@ -140,14 +181,6 @@ def test_a_folder_for_metrics_may_hold_the_database_too(tmp_path: Path) -> None:
     with serving(tmp_path, **settings) as server:
         assert server.get("/readyz").status == 200
     assert not (tmp_path / "counter_1.db").exists()
-
-
-def test_every_line_of_its_output_is_json(server: Server) -> None:
-    server.send(b"hunter2\r\n\r\n")
-    server.stop()
-    lines = server.lines()
-    assert lines
-    assert all({"time", "level", "name", "event"} <= set(line) for line in lines)
 
 
 # what can't be provoked from outside: the worker by itself

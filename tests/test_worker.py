@@ -3,7 +3,6 @@
 import http
 import json
 import re
-import subprocess
 import time
 from collections.abc import Iterator
 from typing import Any
@@ -213,13 +212,6 @@ def test_the_workers_pool_is_told(server: Server) -> None:
 def test_nothing_is_left_in_the_home_folder(server: Server) -> None:
     server.get("/healthz")
     assert list((server.directory / "home").iterdir()) == []
-
-
-def test_a_worker_that_dies_is_replaced(server: Server) -> None:
-    first, other = server.workers()
-    subprocess.run(["kill", "-KILL", str(first)], check=True)
-    eventually(lambda: len(set(server.workers()) - {first, other}) == 1)
-    assert server.get("/readyz").status == 200
 
 
 def test_a_malformed_chunk_that_nobody_reads_is_no_second_answer(server: Server) -> None:

@@ -1,0 +1,67 @@
+"""Serialization failures and deadlocks, raised by PostgreSQL itself."""
+
+import time
+from collections import Counter
+
+from tests.chaos.ledger import compare, read_table
+from tests.chaos.load import Client, Rules, load
+from tests.chaos.plan import Plan
+from tests.chaos.postgres import Postgres
+from tests.chaos.report import Report
+from tests.chaos.stack import stack
+from tests.factories import PATH
+
+# A sequence isn't rolled back: it counts the attempts that the failure undoes.
+TRIGGER = """
+CREATE SEQUENCE attempts;
+CREATE FUNCTION conflict() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    IF NEW.ext_id LIKE 'always%%' THEN
+        PERFORM nextval('attempts');
+        RAISE EXCEPTION 'a conflict' USING ERRCODE = '40P01';
+    ELSIF NEW.provider = 'chaos' AND nextval('attempts') %% 3 <> 0 THEN
+        RAISE EXCEPTION 'a conflict' USING ERRCODE =
+            CASE WHEN random() < 0.5 THEN '40001' ELSE '40P01' END;
+    END IF;
+    RETURN NEW;
+END $$;
+CREATE TRIGGER conflict BEFORE INSERT OR UPDATE ON social_association
+    FOR EACH ROW EXECUTE FUNCTION conflict();
+""".replace("%%", "%")
+
+
+def conflicts(plan: Plan, report: Report, server: Postgres) -> None:
+    """Two of three writes fail with 40001 or 40P01: retried; for ever: 503 after three retries."""
+    with server.database() as url, stack(url, defect=plan.of_service()) as service:
+        server.ask(TRIGGER, url=url)
+        # With many clients in the sequence one may fail four times running; that is a 503.
+        with load(service.port, report, Rules(), clients=1) as running:
+            time.sleep(3 if plan.is_short else 15)
+        compare(running.ledgers(), read_table(url), report)
+        with load(service.port, report, Rules(may_refuse=True)) as together:
+            time.sleep(3 if plan.is_short else 15)
+        table = {
+            ext_id: state
+            for ext_id, state in read_table(url).items()
+            if ext_id not in running.clients[0].ledger.may_be
+        }
+        compare(together.ledgers(), table, report)
+        report.check(not together.untold(), "made but told not", together.untold())
+        _for_ever(service.port, report, server, url)
+        service.judge_log(report)
+
+
+def _for_ever(port: int, report: Report, server: Postgres, url: str) -> None:
+    client = Client(port, Rules(may_refuse=True), report)
+    (before,) = server.ask("SELECT last_value FROM attempts", url=url)[0]
+    statuses = Counter(
+        client.ask("POST", PATH, 7, {"user_id": 7, "provider": "x", "ext_id": f"always-{n}"})[
+            0
+        ].status
+        for n in range(10)
+    )
+    client.hang_up()
+    (after,) = server.ask("SELECT last_value FROM attempts", url=url)[0]
+    report.check(set(statuses) == {503}, "a conflict without end isn't 503", statuses)
+    report.check(after - before == 40, "not four attempts each", f"{after - before} for 10")
+    report.figures["attempts at a hopeless one"] = (after - before) / 10

@@ -1,0 +1,103 @@
+"""A database that is stopped, and one behind a black hole."""
+
+import time
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
+
+from tests.broken_network import line_to
+from tests.chaos.ledger import compare, read_table
+from tests.chaos.load import Client, Load, Rules, load
+from tests.chaos.plan import Plan
+from tests.chaos.postgres import Postgres
+from tests.chaos.report import Report, quantile
+from tests.chaos.stack import Stack, stack
+from tests.factories import PATH
+
+AT_ONCE = 100
+TOLD_WITHIN = 2.0
+BACK_WITHIN = 5.0
+
+
+def stopped(plan: Plan, report: Report, server: Postgres) -> None:
+    """The database is shut down under load and comes back later."""
+    with server.database() as url, stack(url, defect=plan.of_service()) as service:
+        with load(service.port, report, Rules(may_refuse=True)) as running:
+            time.sleep(1)
+            server.stop()
+            _outage(service, running, report, plan)
+            server.start()
+            _recovery(service, running, server.answers(), report)
+        compare(running.ledgers(), read_table(url), report)
+        report.check(
+            running.untold() <= len(running.clients), "made but told not", running.untold()
+        )
+        service.judge_log(report)
+
+
+def black_hole(plan: Plan, report: Report, server: Postgres) -> None:
+    """Packets are dropped: connections stay, new ones are taken, nothing is ever answered."""
+    with (
+        server.database() as url,
+        line_to(url) as line,
+        stack(line.url, defect=plan.of_service()) as service,
+    ):
+        with load(service.port, report, Rules(may_refuse=True)) as running:
+            time.sleep(1)
+            connections = server.connections(url)
+            line.cut()
+            _outage(service, running, report, plan)
+            line.mend()
+            _recovery(service, running, time.monotonic(), report)
+        compare(running.ledgers(), read_table(url), report)
+        # What was sent into the hole may come out of it when it ends: one statement a connection.
+        report.check(running.untold() <= connections, "made but told not", running.untold())
+        name = 'social_database_pool_connections{state="%s"}'
+        open_now, limit = (service.metric(name % state) for state in ("open", "limit"))
+        report.check(open_now <= limit, "more connections than the pools may have", open_now)
+        report.figures["connections afterwards"] = server.connections(url)
+        report.check(
+            open_now == server.connections(url),
+            "connections that nobody counts, or that nobody has",
+            f"{open_now} counted, {server.connections(url)} there",
+        )
+        service.judge_log(report)
+
+
+def _outage(service: Stack, running: Load, report: Report, plan: Plan) -> None:
+    """What must hold while it lasts, from its first moment on, with a hundred clients at once."""
+    for _ in range(1 if plan.is_short else 3):
+        _ask_at_once(service, report)
+        for path, expected in (("/healthz", 200), ("/readyz", 503)):
+            began = time.monotonic()
+            status = service.get(path).status
+            seconds = time.monotonic() - began
+            report.check(status == expected, f"{path} is {status}")
+            report.check(seconds <= TOLD_WITHIN, f"{path} took {seconds:.1f} s")
+        time.sleep(1)
+    name = 'social_database_pool_connections{state="open"}'
+    report.figures["connections open meanwhile"] = service.metric(name)
+
+
+def _ask_at_once(service: Stack, report: Report) -> None:
+    rules = Rules(may_refuse=True, refusal_seconds=TOLD_WITHIN)
+
+    def ask(number: int) -> tuple[int, float]:
+        client = Client(service.port, rules, report)
+        body = {"user_id": 9, "provider": "never", "ext_id": f"at-once-{number}"}
+        answer, _ = client.ask("POST", PATH, 9, body)
+        client.hang_up()
+        return answer.status, answer.seconds
+
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        answers = list(pool.map(ask, range(AT_ONCE)))
+    statuses = Counter(status for status, _ in answers)
+    report.check(set(statuses) == {503}, "not all of the hundred were told 503", statuses)
+    slowest = quantile([seconds for _, seconds in answers], 1)
+    report.raise_figure("slowest of 100 s", slowest)
+
+
+def _recovery(service: Stack, running: Load, moment: float, report: Report) -> None:
+    report.figures["recovery s"] = running.recovered_after(
+        moment, within=BACK_WITHIN, report=report
+    )
+    report.check(service.get("/readyz").status == 200, "/readyz isn't 200 again")

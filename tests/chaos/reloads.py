@@ -1,0 +1,65 @@
+"""HUP and TERM under load."""
+
+import signal
+import time
+
+from tests.chaos.ledger import compare, read_table
+from tests.chaos.load import Rules, load
+from tests.chaos.plan import Plan
+from tests.chaos.report import Report
+from tests.chaos.stack import Stack, stack
+
+NO_TIME = ("--graceful-timeout", "0")
+"""With slow requests: workers that don't finish what they accepted."""
+
+
+def _service_options(plan: Plan) -> tuple[str, ...]:
+    return NO_TIME if plan.defect == "slow_requests" else ()
+
+
+def hups(plan: Plan, report: Report, url: str) -> None:
+    """HUP again and again: no request fails."""
+    times = 5 if plan.is_short else 20
+    with stack(url, *_service_options(plan), defect=plan.of_service()) as service:
+        before = {worker.pid for worker in service.workers()}
+        with load(service.port, report) as running:
+            for _ in range(times):
+                time.sleep(1)
+                service.signal(signal.SIGHUP)
+            _wait_for_new_workers(service, before, report)
+        compare(running.ledgers(), read_table(service.database_url), report)
+        report.figures["HUPs"] = times
+        service.judge_log(report)
+
+
+def _wait_for_new_workers(service: Stack, before: set[int], report: Report) -> None:
+    end = time.monotonic() + 35
+    while before & {worker.pid for worker in service.workers()}:
+        if time.monotonic() > end:
+            report.violate("an old worker is still there")
+            return
+        time.sleep(0.1)
+
+
+def terms(plan: Plan, report: Report, url: str) -> None:
+    """TERM: what was accepted is finished; then nobody is let in any more."""
+    for _ in range(1 if plan.is_short else 5):
+        with stack(url, *_service_options(plan), defect=plan.of_service()) as service:
+            with load(service.port, report, Rules(may_find_it_shut=True)) as running:
+                time.sleep(1)
+                began = time.monotonic()
+                service.signal(signal.SIGTERM)
+                code = service.process.wait(40)
+                report.figures["slowest end s"] = time.monotonic() - began
+            report.check(code == 0, "gunicorn's exit code", code)
+            doors = sum(client.is_shut for client in running.clients)
+            report.figures["clients that found it shut"] = doors
+            table = read_table(service.database_url)
+            mine = {
+                ext_id: table[ext_id]
+                for ledger in running.ledgers()
+                for ext_id in ledger.may_be
+                if ext_id in table
+            }
+            compare(running.ledgers(), mine, report)
+            service.judge_log(report)

@@ -5,7 +5,7 @@ BIN := .venv/bin
 INSTALL := $(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check test-client test-browser bench deploy-check up format lock clean
+.PHONY: help run test check test-client test-browser bench deploy-check up down format lock clean
 
 help:  ## list the commands
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## */\1|/' | awk -F'|' '{printf "make %-14s %s\n", $$1, $$2}'
@@ -31,6 +31,16 @@ test-browser: .venv/.browser  ## drive the documentation and the example page in
 
 bench: .venv/.bench  ## compare with FastAPI, Django REST Framework and the floor; writes benchmarks/RESULTS.md
 	$(BIN)/python -m benchmarks compare cost growth --write
+
+deploy-check: .venv/.test  ## run nginx, gunicorn and PostgreSQL from deploy/ and test the public port
+	scripts/deploy-check.sh
+
+up: .venv/.test  ## leave that stack running (PORT, 8080) and print its address
+	scripts/deploy-install.sh nginx:nginx
+	$(BIN)/python -m tests.deploy up
+
+down: .venv/.test  ## stop it
+	$(BIN)/python -m tests.deploy down
 
 format: .venv/.test  ## format the code
 	$(BIN)/ruff check --fix

@@ -1,14 +1,33 @@
 """The command line: `flask tokens …` and `flask admins …`."""
 
+import sqlite3
+
 import click
+import psycopg
 from flask import Flask, current_app
 from flask.cli import AppGroup
 
 from service import store, tokens
+from service.database import Unavailable
 from service.fields import canonical_id
 
+
+class _Group(AppGroup):
+    """Commands whose failures are sentences, not traces."""
+
+    def invoke(self, ctx: click.Context) -> object:
+        try:
+            return super().invoke(ctx)
+        except Unavailable as error:
+            raise click.ClickException(f"The database can't do this for now: {error}.") from error
+        except (psycopg.ProgrammingError, sqlite3.OperationalError) as error:
+            raise click.ClickException(
+                "The database lacks the tables; make them with: flask db upgrade"
+            ) from error
+
+
 tokens_group = AppGroup("tokens", help="Tokens, as the platform mints them.")
-admins_group = AppGroup("admins", help="Users who have the admin role by a grant kept here.")
+admins_group = _Group("admins", help="Users who have the admin role by a grant kept here.")
 
 
 class _UserId(click.ParamType[int]):

@@ -51,8 +51,11 @@ class _Lines(logging.Handler):
     queue up behind each write: that was a sixth of a list's time.
     """
 
-    def createLock(self) -> None:
-        self.lock = None
+    def handle(self, record: logging.LogRecord) -> bool:
+        found = self.filter(record)
+        if found:
+            self.emit(record if found is True else found)
+        return bool(found)
 
     def emit(self, record: logging.LogRecord) -> None:
         try:

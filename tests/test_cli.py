@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import jwt
@@ -10,6 +11,8 @@ from click.testing import Result
 from flask import Flask
 from flask.testing import FlaskClient, FlaskCliRunner
 
+from service import create_app
+from tests import factories
 from tests.factories import PATH, SECRET, as_user
 
 LOOKUP = f"{PATH}?provider=facebook&ext_id=fb-1"
@@ -191,3 +194,19 @@ def test_a_grant_can_be_given_again(client: FlaskClient, runner: FlaskCliRunner)
     for command in ("grant", "revoke", "grant"):
         good(runner, "admins", command, "7")
     assert client.get(LOOKUP, headers=as_user(7)).status_code == 200
+
+
+def test_a_database_without_tables_is_told_in_a_sentence(tmp_path: Path) -> None:
+    app = create_app(factories.environment(f"sqlite:///{tmp_path / 'empty.db'}"))
+    result = app.test_cli_runner().invoke(args=["admins", "list"])
+    assert result.exit_code == 1
+    assert result.output == (
+        "Error: The database lacks the tables; make them with: flask db upgrade\n"
+    )
+
+
+def test_a_database_out_of_reach_is_told_in_a_sentence() -> None:
+    app = create_app(factories.environment("postgresql://u:hunter2@127.0.0.1:1/x"))
+    result = app.test_cli_runner().invoke(args=["admins", "list"])
+    assert result.exit_code == 1
+    assert result.output == ("Error: The database can't do this for now: OperationalError.\n")

@@ -70,7 +70,7 @@ def _fill(ballast: Path) -> None:
 def full_sqlite(plan: Plan, report: Report) -> None:
     """SQLite may grow no more (`max_page_count`)."""
     defect = plan.of_service() or "nothing"
-    with stack(defect=defect, CHAOS_MAX_PAGES="800") as service:
+    with stack(defect=defect, CHAOS_MAX_PAGES="300") as service:
 
         def ask(statement: str) -> list[tuple[Any, ...]]:
             with closing(sqlite(service.database_url)) as connection:
@@ -133,7 +133,7 @@ class _Full:
                 refused.append(ext_id)
             if len(refused) == 20:
                 break
-            if len(self.kept) > 5_000:
+            if len(self.kept) > 1_000:
                 self.report.violate("the disk didn't fill: this shows nothing")
                 break
         return refused

@@ -49,14 +49,14 @@ def compare(ledgers: Iterable[Ledger], table: Mapping[str, State], report: Repor
     for ledger in ledgers:
         expected |= ledger.may_be
     acknowledged = sum(len(states) == 1 for states in expected.values())
-    report.figures |= {"acknowledged": acknowledged, "open": len(expected) - acknowledged}
-    before = report.violations["acknowledged and lost"]
+    lost = 0
     for ext_id, states in expected.items():
         found = table.get(ext_id)
         if found in states:
             continue
         told = f"{ext_id}: told {states}, found {found}"
         if found is None:
+            lost += 1
             report.violate("acknowledged and lost", told)
         elif states == {None}:
             report.violate("acknowledged as deleted and still there", told)
@@ -64,5 +64,4 @@ def compare(ledgers: Iterable[Ledger], table: Mapping[str, State], report: Repor
             report.violate("acknowledged and something else stored", told)
     for ext_id in table.keys() - expected.keys():
         report.violate("stored without being asked for", f"{ext_id}: {table[ext_id]}")
-    report.figures["lost"] = report.violations["acknowledged and lost"] - before
-    report.violations = +report.violations
+    report.add(acknowledged=acknowledged, open=len(expected) - acknowledged, lost=lost)

@@ -274,15 +274,14 @@ def load(
     answers = running.answers()
     statuses = Counter(answer.status for answer in answers)
     times = [answer.seconds for answer in answers if 0 < answer.status < 500]
-    report.figures |= {
-        "requests": len(answers),
-        "a second": round(len(answers) / seconds),
-        "p99 ms": round(1000 * quantile(times, 0.99)),
-        "503": statuses[503],
-        "unanswered": statuses[0],
-        "retried": sum(client.retried for client in running.clients),
-        "made but told not": running.untold(),
-    }
     refusals = [answer.seconds for answer in answers if answer.status == 503]
-    if refusals:
-        report.figures["slowest 503"] = max(refusals)
+    report.figures["a second"] = round(len(answers) / seconds)
+    report.raise_figure("p99 s", quantile(times, 0.99))
+    report.raise_figure("slowest 503 s", max(refusals, default=0.0))
+    report.add(
+        requests=len(answers),
+        _503=statuses[503],
+        unanswered=statuses[0],
+        retried=sum(client.retried for client in running.clients),
+        made_but_told_not=running.untold(),
+    )

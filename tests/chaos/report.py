@@ -30,6 +30,13 @@ class Report:
         if not holds:
             self.violate(rule, example)
 
+    def add(self, **counts: int) -> None:
+        """Add to these figures; their names are written with underscores here."""
+        for name, count in counts.items():
+            figure = name.replace("_", " ").strip()
+            before = self.figures.get(figure, 0)
+            self.figures[figure] = count + (before if isinstance(before, int) else 0)
+
     def raise_figure(self, name: str, value: float) -> None:
         """Keep the largest value of this figure."""
         before = self.figures.get(name, 0.0)

@@ -32,7 +32,7 @@ def before_call(context: Any, case: Any, kwargs: Any) -> None:
             query = {}
     if case.method == "DELETE":
         named = [source for source in (body, query) if source and "user_id" in source]
-        if len(named) == 2:
+        if body is not None and len(named) == 2:
             query["user_id"] = body["user_id"]
         if user_id is None and not named:
             query["user_id"] = 7

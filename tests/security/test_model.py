@@ -3,13 +3,17 @@
 Some hundred steps a database by default; `MODEL_STEPS=10000` asks for as many.
 """
 
+import operator
 import os
+from collections.abc import Callable, Collection
+from functools import cache
 from typing import Any
 
+import pytest
 import sqlalchemy as sa
 from flask import Flask
 from flask.testing import FlaskClient
-from hypothesis import HealthCheck, settings
+from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
     RuleBasedStateMachine,
@@ -22,6 +26,7 @@ from werkzeug.test import TestResponse
 from service import store
 from service.database import db
 from tests import factories, stored
+from tests.databases import ON_SQLITE
 from tests.security.reference import Call, Caller, Reference, canonical
 
 STEPS = int(os.environ.get("MODEL_STEPS", "600"))
@@ -131,6 +136,12 @@ class Service(RuleBasedStateMachine):
         self.compare(caller, call)
         self.compare(caller, call)
 
+    @rule(values=st.tuples(*[some_detail["metadata"]] * 2))
+    def create_and_vary(self, values: tuple[Any, Any]) -> None:
+        for metadata in values:
+            fields = {"provider": "external", "ext_id": "b", "metadata": metadata}
+            self.compare(CALLERS[1], Call("POST", 7, fields))
+
     @rule(caller=some_caller, call=write("PATCH"))
     def change(self, caller: Caller, call: Call) -> None:
         self.compare(caller, call)
@@ -192,18 +203,57 @@ class Service(RuleBasedStateMachine):
         )
 
 
-def test_every_sequence_of_calls_is_answered_as_the_reference_does(make_app: Any) -> None:
+def compare(app: Flask, steps: int, phases: Collection[Phase] = tuple(Phase)) -> None:
+    run_state_machine_as_test(
+        lambda: Service(app),  # type: ignore[arg-type]
+        settings=settings(
+            max_examples=-(-steps // STEPS_A_RUN),
+            stateful_step_count=STEPS_A_RUN,
+            deadline=None,
+            database=None,
+            phases=phases,
+            suppress_health_check=list(HealthCheck),
+        ),
+    )
+
+
+def test_every_sequence_of_calls_is_answered_as_the_reference_does(
+    make_app: Callable[..., Flask],
+) -> None:
     app = make_app(MAX_ASSOCIATIONS_PER_USER=str(CAP))
     Service.steps = 0
     while Service.steps < STEPS:  # a sequence may be shorter than asked for
-        run_state_machine_as_test(
-            lambda: Service(app),  # type: ignore[arg-type]
-            settings=settings(
-                max_examples=-(-(STEPS - Service.steps) // STEPS_A_RUN),
-                stateful_step_count=STEPS_A_RUN,
-                deadline=None,
-                database=None,
-                suppress_health_check=list(HealthCheck),
-            ),
-        )
+        compare(app, STEPS - Service.steps)
     print(f"{Service.steps} calls compared")
+
+
+LONG = pytest.mark.skipif(STEPS < 5000, reason="takes a while: MODEL_STEPS=10000")
+ALWAYS, NEVER = (lambda *_: True), (lambda *_: False)
+DEFECTS = [
+    pytest.param("service.views.associations.may_manage", ALWAYS, id="anybody manages"),
+    pytest.param("service.policy.may_manage", ALWAYS, id="anybody manages, by the path"),
+    pytest.param("service.policy.may_look_up", ALWAYS, id="anybody looks up"),
+    pytest.param("service.store.is_granted_admin", NEVER, id="nobody is granted the role"),
+    pytest.param("service.store.is_granted_admin", cache(ALWAYS), id="grants are for ever"),
+    pytest.param("service.views.associations.sees_hidden", ALWAYS, id="all is seen", marks=LONG),
+    pytest.param("service.store._is_same", operator.eq, id="true is 1", marks=LONG),
+]
+
+
+@pytest.mark.parametrize(("name", "defect"), DEFECTS)
+@ON_SQLITE
+def test_the_comparison_sees_a_planted_defect(
+    make_app: Callable[..., Flask], monkeypatch: pytest.MonkeyPatch, name: str, defect: Any
+) -> None:
+    monkeypatch.setattr(name, defect)
+    app = make_app(MAX_ASSOCIATIONS_PER_USER=str(CAP))
+    with pytest.raises(AssertionError):
+        compare(app, 10_000, [Phase.generate])
+
+
+@LONG
+@ON_SQLITE
+def test_the_comparison_sees_another_cap(make_app: Callable[..., Flask]) -> None:
+    app = make_app(MAX_ASSOCIATIONS_PER_USER=str(CAP + 1))
+    with pytest.raises(AssertionError):
+        compare(app, 10_000, [Phase.generate])

@@ -5,7 +5,7 @@ BIN := .venv/bin
 INSTALL := $(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check test-client test-browser bench deploy-check up down format lock clean
+.PHONY: help run test check test-client test-browser bench chaos chaos-short chaos-planted audit schemathesis mutants deploy-check up down format lock clean
 
 help:  ## list the commands
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## */\1|/' | awk -F'|' '{printf "make %-14s %s\n", $$1, $$2}'
@@ -32,6 +32,25 @@ test-browser: .venv/.browser  ## drive the documentation and the example page in
 bench: .venv/.bench  ## compare with FastAPI, Django REST Framework and the floor; writes benchmarks/RESULTS.md
 	$(BIN)/python -m benchmarks compare cost growth --write
 
+chaos: .venv/.test  ## break the database and the workers under load; about 15 minutes
+	$(BIN)/python -m tests.chaos
+
+chaos-short: .venv/.test  ## the short form, about a minute
+	$(BIN)/python -m tests.chaos --short
+
+chaos-planted: .venv/.test  ## the same with planted defects that it must find
+	$(BIN)/python -m tests.chaos --planted
+
+audit: .venv/.audit  ## look the pinned packages up among known vulnerabilities
+	scripts/audit.sh
+
+schemathesis: .venv/.schemathesis  ## try the OpenAPI document on the live service (CASES=2600: the long form)
+	$(BIN)/python -m tests.security.run_schemathesis $(or $(CASES),150)
+
+mutants: .venv/.mutants  ## change the code here and there; do the tests notice?
+	nice $(BIN)/mutmut run
+	$(BIN)/mutmut results
+
 deploy-check: .venv/.test  ## run nginx, gunicorn and PostgreSQL from deploy/ and test the public port
 	scripts/deploy-check.sh
 
@@ -50,7 +69,7 @@ lock:  ## resolve the dependencies anew and pin them in constraints.txt
 	scripts/lock.sh
 
 clean:  ## remove what the commands made, but for instance/ with its data
-	rm -rf .venv build *.egg-info .coverage .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
+	rm -rf .venv mutants build *.egg-info .coverage .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
 
 .venv/bin/pip:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "This needs Python 3.11 or newer; name one with make PYTHON=python3.12." >&2; exit 1; }
@@ -64,10 +83,6 @@ clean:  ## remove what the commands made, but for instance/ with its data
 	$(INSTALL) --editable '.[test,check]'
 	@touch $@
 
-.venv/.bench: .venv/.test
-	$(INSTALL) --editable '.[bench]'
-	@touch $@
-
-.venv/.browser: .venv/.test
-	$(INSTALL) --editable '.[browser]'
+.venv/.audit .venv/.bench .venv/.browser .venv/.mutants .venv/.schemathesis: .venv/.test
+	$(INSTALL) --editable '.[$(patsubst .venv/.%,%,$@)]'
 	@touch $@

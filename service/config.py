@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import sqlalchemy as sa
+from jwt.algorithms import HMACAlgorithm
+from jwt.exceptions import InvalidKeyError
 
 ROOT = Path(__file__).resolve().parent.parent
 INSTANCE = ROOT / "instance"
@@ -128,6 +130,10 @@ def _secret(name: str, text: str) -> bytes:
         )
     if len(secret) < _MINIMUM_SECRET_BYTES:
         raise ConfigError(name, f"must hold at least {_MINIMUM_SECRET_BYTES} bytes a secret.")
+    try:
+        HMACAlgorithm(HMACAlgorithm.SHA256).prepare_key(secret)
+    except InvalidKeyError:
+        raise ConfigError(name, "holds a public key or certificate, which is no secret.") from None
     return secret
 
 

@@ -1,8 +1,11 @@
 """How connections are made: time-outs on PostgreSQL, durability on SQLite."""
 
 import math
+import os
 import select
+import socket
 import sqlite3
+import struct
 import threading
 import time
 from typing import Any
@@ -10,18 +13,17 @@ from typing import Any
 import psycopg
 import sqlalchemy as sa
 from psycopg import errors as pg
-from psycopg.pq import TransactionStatus
 
 from service import metrics
 
 # In seconds, each below the next so that the most telling error comes first: a lock, the
 # statement as a whole, a server that answers nothing. All stay below the promised two.
-LOCK_TIMEOUT = 1.0
-STATEMENT_TIMEOUT = 1.25
-ANSWER_TIMEOUT = 1.5
-CONNECT_TIMEOUT = 1.0
+LOCK_TIMEOUT = 0.8
+STATEMENT_TIMEOUT = 1.0
+ANSWER_TIMEOUT = 1.2
+CONNECT_TIMEOUT = 0.8
 # For all of it together: to wait for a connection, to make one, to prepare it, to be answered.
-BUDGET = 1.8
+BUDGET = 1.5
 
 
 class _Deadline(threading.local):
@@ -110,18 +112,20 @@ class _Connection(psycopg.Connection[Any]):
         except StopIteration as done:
             return done.value
 
-    def rollback(self) -> None:
-        # SQLAlchemy ends each use with one, though autocommit leaves nothing to roll back.
-        if self.pgconn.transaction_status != TransactionStatus.IDLE:
-            super().rollback()
-
     def wait(self, gen: Any, interval: float = 0.1, timeout: float | None = None) -> Any:
         try:
             return super().wait(gen, interval, timeout or deadline.left(ANSWER_TIMEOUT))
         except pg._WaitTimeout:
             # What the server still does with the statement nobody knows: hang up.
-            self.pgconn.finish()
+            self._reset()
             raise psycopg.OperationalError("the server did not answer in time") from None
+
+    def _reset(self) -> None:
+        """Close with a reset, which takes back what is still under way: else a statement that
+        was given up on could be carried out long after, when the network is whole again."""
+        with socket.socket(fileno=os.dup(self.pgconn.socket)) as line:
+            line.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        self.pgconn.finish()
 
 
 def _connect_postgresql(

@@ -6,6 +6,7 @@ nothing half done. `execute` is the one way in; it answers within two seconds or
 
 import random
 import sqlite3
+import threading
 import time
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
@@ -21,8 +22,8 @@ from service import connections
 from service.connections import BUDGET
 from service.statements import Statement
 
-# After the database was out of reach, requests are refused at once for so long. Without it
-# a hundred clients would wait for each other's time-outs.
+# After the database was out of reach, requests are refused at once for so long; then one of
+# them tries. Without it a hundred clients would wait for each other's time-outs.
 REST = 0.5
 
 RETRIES = 3
@@ -50,12 +51,15 @@ class Unavailable(Exception):
 
 
 class _Health:
-    """What this process knows of the database, in seconds of `time.monotonic`."""
+    """What this process knows of the database; times in seconds of `time.monotonic`."""
 
-    answered = 0.0
-    """When it answered last."""
-    rests_until = 0.0
-    """Until when it is taken to be out of reach."""
+    def __init__(self) -> None:
+        self.answered = 0.0
+        """When it answered last."""
+        self.is_out_of_reach = False
+        self.rests_until = 0.0
+        self.probe = threading.Lock()
+        """Held by the one thread that tries again after the rest."""
 
 
 def init_app(app: Flask, url: sa.URL, *, pool_size: int) -> None:
@@ -96,9 +100,18 @@ _FOR_SOMEBODY_ELSE = (pg.SerializationFailure, pg.DeadlockDetected)
 
 def _try(statement: Statement, parameters: Mapping[str, Any]) -> list[Any]:
     health: _Health = current_app.extensions["database_health"]
-    started = time.monotonic()
-    if started < health.rests_until:
+    if not health.is_out_of_reach:
+        return _ask(health, statement, parameters)
+    if time.monotonic() < health.rests_until or not health.probe.acquire(blocking=False):
         raise Unavailable("the database was out of reach a moment ago")
+    try:
+        return _ask(health, statement, parameters)
+    finally:
+        health.probe.release()
+
+
+def _ask(health: _Health, statement: Statement, parameters: Mapping[str, Any]) -> list[Any]:
+    started = time.monotonic()
     try:
         rows = statement.run(db.engine, parameters)
     except sa.exc.TimeoutError as raised:
@@ -111,10 +124,12 @@ def _try(statement: Statement, parameters: Mapping[str, Any]) -> list[Any]:
         # Out of reach, unless it has answered somebody in the meantime: then it is slow.
         if _has_no_answer(error) and health.answered < started:
             health.rests_until = time.monotonic() + REST
+            health.is_out_of_reach = True
         if _is_for_now(error):
             raise Unavailable(type(error).__name__) from raised
         raise
     health.answered = time.monotonic()
+    health.is_out_of_reach = False
     return rows
 
 

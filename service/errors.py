@@ -100,7 +100,10 @@ _OF_STATUS = {
     413: ("too_large", "The body is larger than 64 KiB."),
     414: ("uri_too_long", "The request target is longer than 8 KiB."),
     429: ("throttled", "Too many requests; Retry-After says when to try again."),
-    503: ("unavailable", "The service can't do this for now; nothing was changed. Try again."),
+    503: (
+        "unavailable",
+        "The service can't do this for now. Try again: to repeat a request does no harm.",
+    ),
 }
 
 

@@ -28,7 +28,7 @@ _DESCRIPTIONS = {
     414: "The request target is longer than 8 KiB.",
     429: "Too many requests, says the reverse proxy.",
     500: "A bug. The message tells the request's id and nothing of the inside.",
-    503: "The database can't do this for now. Nothing was changed.",
+    503: "The database can't do this for now; try again, which does no harm.",
 }
 # Where the status alone doesn't say it.
 _ENTRIES = {

@@ -93,7 +93,7 @@ class _Spy:
         spy = self
 
         class Cursor(sqlite3.Cursor):
-            def execute(self, sql: str, parameters: Any = (), /) -> sqlite3.Cursor:
+            def execute(self, sql: str, parameters: Any = (), /) -> Any:
                 def plain(*arguments: Any) -> list[Any]:
                     return sqlite3.Cursor(self.connection).execute(*arguments).fetchall()
 

@@ -10,7 +10,7 @@ from service.database import db, execute
 from service.models import Association
 from service.statements import Statement
 
-TABLE = Association.__table__
+TABLE: Any = Association.__table__
 
 
 def association(**changes: Any) -> dict[str, Any]:

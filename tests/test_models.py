@@ -149,5 +149,6 @@ def test_every_named_constraint_is_broken_by_one_of_these_tests() -> None:
 def test_the_models_and_the_database_have_the_same_names(connection: sa.Connection) -> None:
     inspector = sa.inspect(connection)
     for table in db.metadata.sorted_tables:
-        modelled = {str(part.name) for part in (*table.constraints, *table.indexes)}
+        named: tuple[Any, ...] = (*table.constraints, *table.indexes)
+        modelled = {part.name for part in named}
         assert names(inspector, table.name) == modelled

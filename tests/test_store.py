@@ -139,8 +139,9 @@ def test_metadata_of_another_json_value_is_no_repetition(first: Any, second: Any
 )
 def test_a_pair_that_is_held_with_any_other_value_is_taken(changes: dict[str, Any]) -> None:
     link(profile_url=URL, show_in_profile=True)
+    other: dict[str, Any] = {"profile_url": URL, "show_in_profile": True} | changes
     with pytest.raises(store.Taken):
-        link(**{"profile_url": URL, "show_in_profile": True} | changes)
+        link(**other)
 
 
 @pytest.mark.parametrize("changes", [{"profile_url": URL}, {"user_id": 8}])

@@ -191,7 +191,7 @@ def test_on_sqlite_the_cap_is_counted_by_the_index(many: None) -> None:
 
 def test_a_pair_that_is_deleted_while_we_ask_who_has_it_is_created() -> None:
     link(user_id=8)
-    deleted = []
+    deleted: list[bool] = []
 
     def vanish(plain: Plain, statement: str, _: object) -> None:
         if statement.startswith("SELECT") and not deleted:

@@ -1,6 +1,7 @@
 """Tokens below HTTP: which are remembered, and which can't be read at all."""
 
 import json
+import time
 from collections.abc import Callable, Iterator
 
 import pytest
@@ -55,9 +56,9 @@ def test_what_is_remembered_is_the_same() -> None:
 def test_a_remembered_token_expires_all_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
     encoded, expires = token(7), claims()["exp"] + LEEWAY
     verify(encoded)()
-    monkeypatch.setattr(tokens.time, "time", lambda: expires - 1)
+    monkeypatch.setattr(time, "time", lambda: expires - 1)
     verify(encoded)()
-    monkeypatch.setattr(tokens.time, "time", lambda: expires + 3)
+    monkeypatch.setattr(time, "time", lambda: expires + 3)
     # PyJWT's own clock is not moved: that it is asked again is what counts.
     assert misses(verify(encoded)) == 1
 

@@ -44,7 +44,7 @@ SCENARIOS = {
         restarts.hang_ups, "server", {"no_retry_after": "a 503 without Retry-After"}
     ),
     "database stopped": Scenario(
-        outages.stopped, "server", {"health_needs_the_database": "/healthz is 503"}
+        outages.stopped, "server", {"health_needs_the_database": "/healthz is 503"}, False
     ),
     "black hole": Scenario(outages.black_hole, "server", {"slow_refusals": SLOW}),
     "locked pair": Scenario(locks.locked_pair, "server", {"done_though_refused": HALF_DONE}),

@@ -12,7 +12,7 @@ from tests.chaos.stack import WORKERS, Stack, stack
 
 def kills(plan: Plan, report: Report, url: str) -> None:
     """`kill -9` of random workers: nothing acknowledged is lost, and a retry ends well."""
-    wanted = 10 if plan.is_short else 100
+    wanted = 8 if plan.is_short else 100
     rules = Rules(
         may_lose_connections=True,
         counts_lost_as_done=plan.defect == "ledger_counts_lost_as_done",

@@ -1,10 +1,13 @@
 """A database that is stopped, and one behind a black hole."""
 
+import select
+import socket
 import time
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing, suppress
 
-from tests.broken_network import line_to
+from tests.broken_network import Line
 from tests.chaos.ledger import compare, read_table
 from tests.chaos.load import Client, Load, Rules, load
 from tests.chaos.plan import Plan
@@ -16,6 +19,25 @@ from tests.factories import PATH
 AT_ONCE = 100
 TOLD_WITHIN = 2.0
 BACK_WITHIN = 5.0
+
+
+class _Hole(Line):
+    """Drops packets while it is cut, as TCP sees it.
+
+    What was sent meanwhile arrives afterwards, also from a connection that its client has closed:
+    the kernel goes on sending. Only a reset takes it back.
+    """
+
+    def _forward(self, source: socket.socket, sink: socket.socket) -> None:
+        state = select.poll()
+        state.register(source, select.POLLIN)
+        with suppress(OSError):
+            while data := source.recv(65_536):
+                self._open.wait()
+                if any(event & select.POLLERR for _, event in state.poll(0)):
+                    break
+                sink.sendall(data)
+            sink.shutdown(socket.SHUT_WR)
 
 
 def stopped(plan: Plan, report: Report, server: Postgres) -> None:
@@ -38,7 +60,7 @@ def black_hole(plan: Plan, report: Report, server: Postgres) -> None:
     """Packets are dropped: connections stay, new ones are taken, nothing is ever answered."""
     with (
         server.database() as url,
-        line_to(url) as line,
+        closing(_Hole(url)) as line,
         stack(line.url, defect=plan.of_service()) as service,
     ):
         with load(service.port, report, Rules(may_refuse=True)) as running:

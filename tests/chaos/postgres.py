@@ -15,6 +15,7 @@ from typing import Any
 import psycopg
 import sqlalchemy as sa
 
+from tests.chaos.stack import migrate
 from tests.databases import postgresql
 
 DURABLE = {"fsync": "on", "synchronous_commit": "on", "full_page_writes": "on"}
@@ -24,6 +25,7 @@ class Postgres:
     """A server of the chaos tests' own, on a Unix socket."""
 
     def __init__(self, directory: Path) -> None:
+        self._template = ""
         # Started by the wheel once: it knows how to do that as root, under a user of its own.
         with warnings.catch_warnings():
             # A dependency's, on machines without a login session.
@@ -114,18 +116,22 @@ class Postgres:
 
     @contextmanager
     def database(self, tablespace: str = "pg_default") -> Iterator[str]:
-        """The URL of an empty database, dropped at the end."""
+        """The URL of a migrated, empty database, dropped at the end."""
+        if not self._template:
+            self._template = f"template_{uuid.uuid4().hex}"
+            self.ask(f"CREATE DATABASE {self._template}")
+            migrate(self._url_of(self._template))
         name = f"chaos_{uuid.uuid4().hex}"
-        self.ask(f"CREATE DATABASE {name} TEMPLATE template0 TABLESPACE {tablespace}")
+        self.ask(f"CREATE DATABASE {name} TEMPLATE {self._template} TABLESPACE {tablespace}")
         try:
-            yield (
-                sa.make_url(self.url)
-                .set(drivername="postgresql", database=name)
-                .render_as_string(hide_password=False)
-            )
+            yield self._url_of(name)
         finally:
             self.answers()
             self.ask(f"DROP DATABASE {name} WITH (FORCE)")
+
+    def _url_of(self, database: str) -> str:
+        url = sa.make_url(self.url).set(drivername="postgresql", database=database)
+        return url.render_as_string(hide_password=False)
 
     def own(self, path: Path) -> None:
         """Hand a folder over to the user that the server runs under."""

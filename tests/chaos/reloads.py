@@ -19,7 +19,7 @@ def _service_options(plan: Plan) -> tuple[str, ...]:
 
 def hups(plan: Plan, report: Report, url: str) -> None:
     """HUP again and again: no request fails."""
-    times = 5 if plan.is_short else 20
+    times = 3 if plan.is_short else 20
     with stack(url, *_service_options(plan), defect=plan.of_service()) as service:
         before = {worker.pid for worker in service.workers()}
         with load(service.port, report) as running:

@@ -14,7 +14,7 @@ BACK_WITHIN = 5.0
 
 def immediate_restarts(plan: Plan, report: Report, server: Postgres) -> None:
     """`pg_ctl restart -m immediate`: nothing lost, no 500, back by itself."""
-    times = 3 if plan.is_short else 10
+    times = 2 if plan.is_short else 10
     slowest = 0.0
     with server.database() as url, stack(url, defect=plan.of_service()) as service:
         if plan.defect == "synchronous_commit_off":
@@ -39,7 +39,7 @@ def immediate_restarts(plan: Plan, report: Report, server: Postgres) -> None:
 
 def hang_ups(plan: Plan, report: Report, server: Postgres) -> None:
     """`pg_terminate_backend` on every connection, every half second."""
-    times = 10 if plan.is_short else 60
+    times = 6 if plan.is_short else 60
     ended = 0
     with server.database() as url, stack(url, defect=plan.of_service()) as service:
         with load(service.port, report, Rules(may_refuse=True)) as running:

@@ -72,6 +72,18 @@ class Stack:
                 report.violate("a trace in the log", line[:1500])
 
 
+def migrate(url: str) -> None:
+    # By a process of its own: it sets up logging, which is not ours to have.
+    with tempfile.TemporaryDirectory(prefix="social-chaos-") as directory:
+        subprocess.run(
+            [sys.executable, "-m", "flask", "db", "upgrade"],
+            cwd=ROOT,
+            env=environment(Path(directory), DATABASE_URL=url),
+            check=True,
+            capture_output=True,
+        )
+
+
 @contextmanager
 def stack(
     database_url: str = "", *options: str, defect: str = "", **settings: str
@@ -79,7 +91,7 @@ def stack(
     """Run the service until the block is left.
 
     Args:
-        database_url: an empty database; without it a SQLite file of its own.
+        database_url: a migrated, empty database; without it a SQLite file of its own.
         options: more of gunicorn's.
         defect: one that `wrapper` plants.
     """
@@ -92,14 +104,8 @@ def stack(
         environ = environment(directory, DATABASE_URL=url, **settings)
         # Not what a test run measures: a killed worker would leave half a file.
         environ = {name: value for name, value in environ.items() if "COVERAGE" not in name}
-        # By a process of its own: it sets up logging, which is not ours to have.
-        subprocess.run(
-            [sys.executable, "-m", "flask", "db", "upgrade"],
-            cwd=ROOT,
-            env=environ,
-            check=True,
-            capture_output=True,
-        )
+        if not database_url:
+            migrate(url)
         port = _free_port()
         application = "tests.chaos.wrapper:app" if "CHAOS_DEFECT" in settings else "wsgi:app"
         with (directory / "output").open("wb") as output:

@@ -85,10 +85,9 @@ def _connect_args(url: sa.URL) -> dict[str, Any]:
     if not is_postgresql(url):
         return {"timeout": LOCK_TIMEOUT}
     options = {"statement_timeout": STATEMENT_TIMEOUT, "lock_timeout": LOCK_TIMEOUT}
-    given = url.query.get("options", "")
     set_options = [f"-c {name}={int(seconds * 1000)}" for name, seconds in options.items()]
     # The operator's own options come last: they win.
-    return {"options": " ".join([*set_options, str(given)]).strip()}
+    return {"options": " ".join([*set_options, *url.normalized_query.get("options", ())])}
 
 
 class _Connection(psycopg.Connection[Any]):

@@ -52,10 +52,9 @@ class _Lines(logging.Handler):
     """
 
     def handle(self, record: logging.LogRecord) -> bool:
-        found = self.filter(record)
-        if found:
-            self.emit(record if found is True else found)
-        return bool(found)
+        self.filter(record)  # which adds to it, and lets all pass
+        self.emit(record)
+        return True
 
     def emit(self, record: logging.LogRecord) -> None:
         try:
@@ -91,7 +90,9 @@ def configuration(level: str) -> dict[str, Any]:
             "gunicorn.error": {
                 "level": "INFO" if level == "DEBUG" else level,
                 "propagate": True,
-            }
+            },
+            # Who did what to whose association is told at every level.
+            "service.audit": {"level": "INFO"},
         },
         "root": {"level": level, "handlers": ["stderr"]},
     }

@@ -9,10 +9,11 @@ import sqlalchemy as sa
 from jwt.algorithms import HMACAlgorithm
 from jwt.exceptions import InvalidKeyError
 
+from service import providers
+
 ROOT = Path(__file__).resolve().parent.parent
 INSTANCE = ROOT / "instance"
 
-PROVIDER_PATTERN = r"[a-z0-9](?:[a-z0-9_-]{0,62}[a-z0-9])?"
 _ORIGIN = re.compile(
     r"[a-z][a-z0-9+.-]*://(?:[a-z0-9_.-]+|\[[0-9a-f:.]+\])(?::(?P<port>[0-9]{1,5}))?"
 )
@@ -147,7 +148,7 @@ def _role_claim(name: str) -> str:
 
 def _providers(names: list[str]) -> frozenset[str]:
     for name in names:
-        if not re.fullmatch(PROVIDER_PATTERN, name):
+        if not re.fullmatch(providers.PATTERN, name):
             raise ConfigError(
                 "PROVIDERS",
                 f"holds {name!r}; a provider is 1 to 64 characters a-z, 0-9, - and _, "

@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 from marshmallow import ValidationError
 from marshmallow import fields as ma
 
-from service import strict_json
+from service import providers, strict_json
 
 LARGEST_ID = 2**63 - 1
 LONGEST_URL = 2048
@@ -25,7 +25,6 @@ CANONICAL_ID = "|".join(
         if int(digit) > int(i == 0)
     ]
 )
-_PROVIDER = r"[a-z0-9](?:[a-z0-9_-]{0,62}[a-z0-9])?"
 _LABEL = r"[A-Za-z0-9_](?:[A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?"
 _PORT = "[0-9]{1,4}|[0-5][0-9]{4}|6[0-4][0-9]{3}|65[0-4][0-9]{2}|655[0-2][0-9]|6553[0-5]"
 _H16 = "[0-9A-Fa-f]{1,4}"
@@ -52,7 +51,7 @@ _UNWANTED = (
 _EXT_ID = rf"[^\s{_UNWANTED}](?:[^{_UNWANTED}]*[^\s{_UNWANTED}])?"
 
 _is_canonical_id = re.compile(r"[1-9][0-9]{0,18}").fullmatch
-_is_provider = re.compile(_PROVIDER).fullmatch
+_is_provider = re.compile(providers.PATTERN).fullmatch
 _is_url = re.compile(_URL).fullmatch
 
 
@@ -131,7 +130,7 @@ class Provider(_Field):
         "with a letter or digit at either end."
     )
     description = "Who knows the user under `ext_id`. It decides which details there are."
-    accepted: ClassVar = [{"type": "string", "maxLength": 64, "pattern": f"^{_PROVIDER}$"}]
+    accepted: ClassVar = [{"type": "string", "maxLength": 64, "pattern": f"^{providers.PATTERN}$"}]
     examples: ClassVar = ["facebook"]
 
     def _deserialize(self, value: Any, attr: Any, data: Any, **_: Any) -> str:

@@ -65,6 +65,12 @@ graceful_timeout = 30
 max_requests = 100_000
 max_requests_jitter = 10_000
 
+# Nothing here asks for the client's scheme or address, so no header may set them, whoever sends
+# it. (Where none is named, "everybody" spares a look at the peer's address at each request.)
+secure_scheme_headers = {}
+forwarder_headers = ""
+forwarded_allow_ips = "*"
+
 limit_request_line = 8190  # the most gunicorn can be told; the contract says 8 KiB
 limit_request_fields = 64
 limit_request_field_size = 8190

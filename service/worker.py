@@ -1,11 +1,14 @@
 """gunicorn's threaded worker and log, with the one error body for what gunicorn itself refuses."""
 
 import select
+import time
+from functools import lru_cache
 from typing import Any
 
+from gunicorn import util
 from gunicorn.glogging import Logger
 from gunicorn.http import errors as http
-from gunicorn.util import write_nonblock
+from gunicorn.http import wsgi
 from gunicorn.workers.gthread import ThreadWorker
 from werkzeug.exceptions import BadRequest
 
@@ -37,6 +40,10 @@ LINGER = 5
 class Worker(ThreadWorker):
     """Lingers on a connection, and answers what is not well-formed HTTP itself."""
 
+    def init_process(self) -> None:
+        self.cfg = _Settings(self.cfg)
+        super().init_process()
+
     def handle(self, conn: Any) -> Any:
         """Serve the connection's next requests too, if they come at once and nobody waits.
 
@@ -56,11 +63,47 @@ class Worker(ThreadWorker):
             again = super().handle(conn)
         return again
 
-    def handle_request(self, req: Any, conn: Any) -> Any:
-        req.body = _Body(req)
-        return super().handle_request(req, conn)
+    def handle_request(self, req: Any, conn: Any) -> bool:
+        """Answer one request; say whether the connection may be kept.
 
-    def _keepalive_after(self, conn: Any, keepalive: Any) -> bool:
+        gunicorn's own, less its hooks, its access log and the sending of files by the kernel.
+        """
+        req.body = _Body(req)
+        response, environ = wsgi.create(
+            req, conn.sock, conn.client, conn.server, self.cfg, response_class=_Response
+        )
+        environ["wsgi.multithread"] = True
+        self.nr += 1
+        if self.nr >= self.max_requests and self.alive:
+            self.log.info("Autorestarting worker after current request.")
+            self.alive = False
+        if not self.alive or len(self.keepalived_conns) >= self.max_keepalived:
+            response.force_close()
+        try:
+            answer = self.wsgi(environ, response.start_response)
+            try:
+                for part in answer:
+                    response.write(part)
+                response.close()
+            finally:
+                if hasattr(answer, "close"):
+                    answer.close()
+        except OSError:
+            raise
+        except (Exception, SystemExit):
+            if not response.headers_sent:
+                raise
+            # Another answer behind the half of one would be taken for its other half.
+            self.log.exception("error in the middle of an answer")
+            util.close_graceful(conn.sock)
+            return False
+        return not response.should_close()
+
+    def _keepalive_after(self, conn: Any, keepalive: bool) -> bool:
+        if keepalive and conn.parser.mesg.body.is_read:
+            # Nothing to drain: gunicorn would set the socket's time-out three times to do so.
+            conn.parser.mesg = None
+            return True
         try:
             return bool(super()._keepalive_after(conn, keepalive))
         except BadRequest:  # in what the application left unread; it has its answer
@@ -73,7 +116,66 @@ class Worker(ThreadWorker):
         else:
             # The exception's text is the client's: it stays out of the log.
             self.log.warning("malformed request refused: %s", type(exc).__name__)
-        write_nonblock(client, errors.raw_response(status))
+        util.write_nonblock(client, errors.raw_response(status))
+
+
+class _Settings:
+    """gunicorn's settings, each looked up once: it asks for twenty at each request."""
+
+    def __init__(self, cfg: Any) -> None:
+        self._cfg = cfg
+
+    def __getattr__(self, name: str) -> Any:
+        value = getattr(self._cfg, name)
+        setattr(self, name, value)
+        return value
+
+
+@lru_cache(maxsize=1)
+def _date(second: int) -> str:
+    return str(util.http_date(second))
+
+
+class _Response(wsgi.Response):
+    """Sends the head together with the body's first part, and makes a `Date` once a second."""
+
+    _head = b""
+
+    def default_headers(self) -> list[str]:
+        major, minor = self.req.version
+        lines = [
+            f"HTTP/{major}.{minor} {self.status}\r\n",
+            f"Server: {self.version}\r\n",
+            f"Date: {_date(int(time.time()))}\r\n",
+            f"Connection: {'close' if self.should_close() else 'keep-alive'}\r\n",
+        ]
+        if self.chunked:
+            lines.append("Transfer-Encoding: chunked\r\n")
+        return lines
+
+    def send_headers(self) -> None:
+        if not self.headers_sent:
+            lines = [*self.default_headers(), *(f"{k}: {v}\r\n" for k, v in self.headers), "\r\n"]
+            self._head = "".join(lines).encode("latin-1")
+            self.headers_sent = True
+
+    def _emit_body(self, data: bytes) -> None:
+        if self.chunked:
+            self._flush()
+            super()._emit_body(data)
+        else:
+            self.sock.sendall(self._head + data)
+            self._head = b""
+
+    def _flush(self) -> None:
+        if self._head:
+            self.sock.sendall(self._head)
+            self._head = b""
+
+    def close(self) -> None:
+        self.send_headers()
+        self._flush()
+        super().close()
 
 
 class _Body:
@@ -85,6 +187,11 @@ class _Body:
     def __init__(self, req: Any) -> None:
         self._req = req
         self._body = req.body
+
+    @property
+    def is_read(self) -> bool:
+        """Whether nothing of it waits on the socket."""
+        return getattr(self._body.reader, "length", None) == 0
 
     def read(self, size: int | None = None) -> bytes:
         try:

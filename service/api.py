@@ -216,9 +216,8 @@ class Blueprint(flask_smorest.Blueprint):
                     result, status = result
                 if schema is None:
                     return no_content()
-                return Response(
-                    strict_json.dumps(schema.dump(result)), status, content_type="application/json"
-                )
+                body = strict_json.to_bytes(schema.dump(result))
+                return Response(body, status, content_type="application/json")
 
             wrapper._apidoc = declare(view)._apidoc  # type: ignore[attr-defined]
             return wrapper

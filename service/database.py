@@ -50,10 +50,11 @@ class Unavailable(Exception):
     """The database can't be reached, is locked or full, or refused the work for now."""
 
 
-class _Health:
+class _Database:
     """What this process knows of the database; times in seconds of `time.monotonic`."""
 
-    def __init__(self) -> None:
+    def __init__(self, engine: sa.Engine) -> None:
+        self.connections = connections.Connections(engine)
         self.answered = 0.0
         """When it answered last."""
         self.is_out_of_reach = False
@@ -66,10 +67,11 @@ def init_app(app: Flask, url: sa.URL, *, pool_size: int) -> None:
     """Bind the database. `pool_size` is the number of threads that use it at once."""
     app.config["SQLALCHEMY_DATABASE_URI"] = url
     app.config["SQLALCHEMY_ENGINE_OPTIONS"] = connections.engine_options(url, pool_size=pool_size)
-    app.extensions["database_health"] = _Health()
     db.init_app(app)
     with app.app_context():
+        database = app.extensions["database"] = _Database(db.engine)
         connections.listen(db.engine)
+        sa.event.listen(db.engine, "engine_disposed", lambda _: database.connections.drop())
 
 
 def execute(statement: Statement, parameters: Mapping[str, Any] | None = None) -> list[Any]:
@@ -99,37 +101,35 @@ _FOR_SOMEBODY_ELSE = (pg.SerializationFailure, pg.DeadlockDetected)
 
 
 def _try(statement: Statement, parameters: Mapping[str, Any]) -> list[Any]:
-    health: _Health = current_app.extensions["database_health"]
-    if not health.is_out_of_reach:
-        return _ask(health, statement, parameters)
-    if time.monotonic() < health.rests_until or not health.probe.acquire(blocking=False):
+    database: _Database = current_app.extensions["database"]
+    if not database.is_out_of_reach:
+        return _ask(database, statement, parameters)
+    if time.monotonic() < database.rests_until or not database.probe.acquire(blocking=False):
         raise Unavailable("the database was out of reach a moment ago")
     try:
-        return _ask(health, statement, parameters)
+        return _ask(database, statement, parameters)
     finally:
-        health.probe.release()
+        database.probe.release()
 
 
-def _ask(health: _Health, statement: Statement, parameters: Mapping[str, Any]) -> list[Any]:
+def _ask(database: _Database, statement: Statement, parameters: Mapping[str, Any]) -> list[Any]:
     started = time.monotonic()
     try:
-        rows = statement.run(db.engine, parameters)
-    except sa.exc.TimeoutError as raised:
-        raise Unavailable("no connection became free") from raised
+        rows = database.connections.run(statement, parameters)
     except _FOR_SOMEBODY_ELSE:
         raise
     except (psycopg.Error, sqlite3.Error, sa.exc.DBAPIError) as raised:
         # SQLAlchemy's when it prepares its first connection.
         error = raised.orig if isinstance(raised, sa.exc.DBAPIError) else raised
         # Out of reach, unless it has answered somebody in the meantime: then it is slow.
-        if _has_no_answer(error) and health.answered < started:
-            health.rests_until = time.monotonic() + REST
-            health.is_out_of_reach = True
+        if _has_no_answer(error) and database.answered < started:
+            database.rests_until = time.monotonic() + REST
+            database.is_out_of_reach = True
         if _is_for_now(error):
             raise Unavailable(type(error).__name__) from raised
         raise
-    health.answered = time.monotonic()
-    health.is_out_of_reach = False
+    database.answered = time.monotonic()
+    database.is_out_of_reach = False
     return rows
 
 

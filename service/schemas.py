@@ -8,7 +8,7 @@ from typing import Any
 
 from marshmallow import EXCLUDE, RAISE, Schema, ValidationError, post_load, validates_schema
 
-from service import fields
+from service import fields, strict_json
 from service.fields import refusal
 
 EXTERNAL = "external"
@@ -159,7 +159,8 @@ class AssociationSchema(Schema):
 def _shape(row: Any) -> dict[str, Any]:
     shape = {"user_id": row.user_id, "provider": row.provider, "ext_id": row.ext_id}
     if row.provider == EXTERNAL:
-        shape["metadata"] = row.metadata
+        # As text out of the database, so that nobody reads it just to write it again.
+        shape["metadata"] = row.metadata and strict_json.Raw(row.metadata)
     else:
         shape["profile_url"] = row.profile_url
         shape["show_in_profile"] = row.show_in_profile

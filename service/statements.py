@@ -2,8 +2,7 @@
 
 SQLAlchemy's own way from a compiled statement to rows (cache key, execution context, result
 metadata) took twice as long as the driver, PostgreSQL's answer included: a fifth of a create's
-time and a tenth of a list's (docs/decisions/0007). Its pool, its SQL and its types' conversions
-stay in use.
+time and a tenth of a list's (docs/decisions/0007). Its SQL and its types' conversions stay in use.
 """
 
 from collections import namedtuple
@@ -22,35 +21,17 @@ class Statement:
         self._source = source
         self._compiled: dict[str, _Compiled] = {}
 
-    def run(self, engine: sa.Engine, parameters: Mapping[str, Any]) -> list[Any]:
-        """Run it on a connection of the pool as a transaction of its own.
+    def run(self, connection: Any, dialect: sa.Dialect, parameters: Mapping[str, Any]) -> list[Any]:
+        """Run it on a connection of the driver.
 
         Returns: its rows as named tuples; none when it returns no rows.
-        Raises: the driver's exceptions as they are, and `sqlalchemy.exc.TimeoutError` when
-            no connection becomes free.
+        Raises: the driver's exceptions as they are.
         """
-        dialect = engine.dialect
         compiled = self._compiled.get(dialect.name)
         if compiled is None:
             compiled = self._compiled[dialect.name] = _Compiled(self._source, dialect)
-        connection = engine.pool.connect()
-        try:
-            cursor = connection.driver_connection.execute(  # type: ignore[union-attr]
-                compiled.sql, compiled.bind(parameters)
-            )
-            return compiled.rows(cursor.fetchall()) if compiled.has_rows else []
-        except BaseException as error:
-            # Also when a worker is told to stop half-way: nobody else may read this answer.
-            if not isinstance(error, Exception) or is_lost(connection.driver_connection):
-                connection.invalidate(error)
-            raise
-        finally:
-            connection.close()
-
-
-def is_lost(connection: Any) -> bool:
-    """Whether a connection can't be used again; SQLite's always can."""
-    return bool(getattr(connection, "closed", False))
+        cursor = connection.execute(compiled.sql, compiled.bind(parameters))
+        return compiled.rows(cursor.fetchall()) if compiled.has_rows else []
 
 
 class _Compiled:

@@ -13,12 +13,16 @@ import psycopg
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 
+from service import strict_json
 from service.database import RETRIES, Unavailable, execute
 from service.models import AdminGrant, Association
 from service.statements import Statement
 
 Row = Any
-"""A named tuple: `user_id`, `provider`, `ext_id`, `profile_url`, `show_in_profile`, `metadata`."""
+"""A named tuple: `user_id`, `provider`, `ext_id`, `profile_url`, `show_in_profile`, `metadata`.
+
+`metadata` is JSON as text; most go into an answer as they are.
+"""
 
 
 class Taken(Exception):
@@ -46,7 +50,7 @@ _SHOWN = (
     _TABLE.c.ext_id,
     _TABLE.c.profile_url,
     _TABLE.c.show_in_profile,
-    _TABLE.c.metadata,
+    sa.cast(_TABLE.c.metadata, sa.Text).label("metadata"),
 )
 # Not by the columns' names: in an UPDATE those mean new values.
 _IS_PAIR = sa.and_(
@@ -122,7 +126,7 @@ def create(association: Mapping[str, Any], *, created_by: int, limit: int) -> Cr
         # Refused. Ask why, in the same way whoever has the pair.
         existing = find(association["provider"], association["ext_id"])
         held: int = execute(_count, {"of_user_id": user_id, "limit": limit})[0].held
-        if existing and _is_same(existing[0]._asdict(), association):
+        if existing and _is_same(_as_association(existing[0]), association):
             return Created(existing[0], is_new=False)
         if held >= limit:
             raise LimitReached
@@ -170,6 +174,11 @@ def delete(user_id: int, provider: str, ext_id: str) -> None:
 
 def _key(user_id: int, provider: str, ext_id: str) -> dict[str, Any]:
     return {"of_user_id": user_id, "of_provider": provider, "of_ext_id": ext_id}
+
+
+def _as_association(row: Row) -> dict[str, Any]:
+    metadata = row.metadata and strict_json.loads(row.metadata)
+    return {**row._asdict(), "metadata": metadata}
 
 
 def _is_same(one: Any, other: Any) -> bool:

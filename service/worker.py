@@ -40,6 +40,9 @@ LINGER = 5
 class Worker(ThreadWorker):
     """Lingers on a connection, and answers what is not well-formed HTTP itself."""
 
+    cfg: Any
+    alive: bool
+
     def init_process(self) -> None:
         self.cfg = _Settings(self.cfg)
         super().init_process()
@@ -140,6 +143,7 @@ class _Response(wsgi.Response):
     """Sends the head together with the body's first part, and makes a `Date` once a second."""
 
     _head = b""
+    headers_sent: bool
 
     def default_headers(self) -> list[str]:
         major, minor = self.req.version

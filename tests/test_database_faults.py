@@ -157,6 +157,12 @@ def backend() -> int:
     return int(ask("SELECT pg_backend_pid()"))
 
 
+def in_context(app: Flask, act: Callable[[], int]) -> int:
+    """For another thread, which has a connection of its own."""
+    with app.app_context():
+        return act()
+
+
 def terminate(url: str, processes: list[int]) -> None:
     with postgresql(url) as connection:
         connection.autocommit = True  # within a transaction the view below stands still
@@ -193,7 +199,7 @@ def test_a_connection_that_is_fine_is_kept(migrated: str) -> None:
 
 def test_a_connection_that_the_server_ends_in_the_middle_is_for_now(migrated: str) -> None:
     with application(migrated) as app, ThreadPoolExecutor(1) as pool:
-        process = backend()
+        process = pool.submit(in_context, app, backend).result(5)
         sleeping = pool.submit(refused_after, app, lambda: ask("SELECT pg_sleep(0.7)"))
         time.sleep(0.2)
         terminate(migrated, [process])

@@ -3,7 +3,7 @@
 import sqlite3
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
@@ -215,13 +215,15 @@ def test_a_real_conflict_is_retried(database_url: str, elsewhere: psycopg.Connec
         "UPDATE social_association SET user_id = 7, profile_url = 'https://a.example'"
     )
     with application(strict) as app, ThreadPoolExecutor(1) as pool, watching() as tried:
-        process = ask("SELECT pg_backend_pid()")
 
-        def change() -> Any:
+        def in_context(act: Callable[[], Any]) -> Any:
             with app.app_context():
-                return store.change(7, "facebook", "fb-1", {"show_in_profile": True})
+                return act()
 
-        changing = pool.submit(change)
+        process = pool.submit(in_context, lambda: ask("SELECT pg_backend_pid()")).result(5)
+        changing = pool.submit(
+            in_context, lambda: store.change(7, "facebook", "fb-1", {"show_in_profile": True})
+        )
         with postgresql(database_url) as watcher:
             watcher.autocommit = True  # within a transaction the view below stands still
             query = "SELECT wait_event_type FROM pg_stat_activity WHERE pid = %s"

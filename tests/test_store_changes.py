@@ -1,5 +1,6 @@
 """What the store changes and deletes, on both databases."""
 
+import json
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -58,7 +59,8 @@ def test_a_change_sets_the_given_fields_and_no_other(
 def test_a_change_sets_metadata(metadata: dict[str, Any] | None) -> None:
     link(provider="external", ext_id="ex-1", metadata={"old": True})
     row = store.change(7, "external", "ex-1", {"metadata": metadata})
-    assert row.metadata == stored.row()["metadata"] == metadata
+    assert stored.row()["metadata"] == metadata
+    assert (row.metadata and json.loads(row.metadata)) == metadata
 
 
 def test_cleared_metadata_is_sql_null_and_not_the_json_one() -> None:

@@ -197,7 +197,6 @@ FOR_NOW: dict[str, Exception] = {
     "deadlock": of_postgresql(psycopg.errors.DeadlockDetected),
     "lock not available": of_postgresql(psycopg.errors.LockNotAvailable),
     "canceled": of_postgresql(psycopg.errors.QueryCanceled),
-    "no free connection": sqlalchemy.exc.TimeoutError("QueuePool limit reached: boom"),
 }
 
 

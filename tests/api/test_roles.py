@@ -160,9 +160,9 @@ def statements() -> Iterator[list[str]]:
 
     run = Statement.run
 
-    def note(statement: Statement, engine: Any, parameters: Any) -> list[Any]:
-        rows = run(statement, engine, parameters)
-        seen.append(statement._compiled[engine.dialect.name].sql)
+    def note(statement: Statement, connection: Any, dialect: Any, parameters: Any) -> list[Any]:
+        rows = run(statement, connection, dialect, parameters)
+        seen.append(statement._compiled[dialect.name].sql)
         return rows
 
     with pytest.MonkeyPatch.context() as patch:

@@ -23,10 +23,11 @@ import os
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from flask import Flask, Response
+from flask import Flask, Request, Response
 from flask.json.provider import JSONProvider
+from flask.sessions import NullSession, SessionInterface
 from flask_migrate import Migrate
-from werkzeug.routing import BaseConverter
+from werkzeug.routing import BaseConverter, MapAdapter
 
 from service import (
     cli,
@@ -68,8 +69,27 @@ class _Json(JSONProvider):
         return strict_json.loads(s if isinstance(s, str) else s.decode())
 
 
+class _NoSessions(SessionInterface):
+    """Says at once what Flask's cookies find out at each request: there is no session."""
+
+    _none = NullSession()
+
+    def open_session(self, app: Flask, request: Request) -> NullSession:
+        return self._none
+
+    def is_null_session(self, obj: object) -> bool:
+        return True
+
+
 class _App(Flask):
     json_provider_class = _Json
+    session_interface = _NoSessions()
+
+    def create_url_adapter(self, request: Request | None) -> MapAdapter | None:
+        # The paths are the same on every host: spares the look at which one was meant.
+        if request is None:
+            return super().create_url_adapter(None)
+        return self.url_map.bind("", path_info=request.path, default_method=request.method)
 
     def ensure_sync(self, func: Callable[..., Any]) -> Callable[..., Any]:
         # No view is a coroutine. Flask and flask-smorest ask that several times a request.

@@ -1,6 +1,6 @@
 """Around every request: its id, its headers, CORS, the longest target, its line in the log."""
 
-import os
+import random
 import re
 import time
 from functools import lru_cache
@@ -36,7 +36,7 @@ def init_app(app: Flask, cors_origins: frozenset[str]) -> None:
         given = environ.get("HTTP_X_REQUEST_ID", "")
         state = g._get_current_object()  # once: each use of a proxy looks it up
         state.started = time.perf_counter()
-        state.request_id = given if _SANE_REQUEST_ID.fullmatch(given) else os.urandom(16).hex()
+        state.request_id = given if _SANE_REQUEST_ID.fullmatch(given) else _new_id()
         state.actor_id = state.refusal = None
         if _target_length(environ) > LONGEST_TARGET:
             raise errors.of_status(414)
@@ -47,10 +47,11 @@ def init_app(app: Flask, cors_origins: frozenset[str]) -> None:
     def end(response: Response) -> Response:
         state = g._get_current_object()
         headers = response.headers
-        headers["X-Request-ID"] = state.request_id
-        headers["X-Content-Type-Options"] = "nosniff"
         # Only what says otherwise may be stored: the documentation's files.
-        headers.setdefault("Cache-Control", "no-store")
+        if not any(name == "Cache-Control" for name, _ in headers):
+            headers.add("Cache-Control", "no-store")
+        headers.add("X-Content-Type-Options", "nosniff")
+        headers.add("X-Request-ID", state.request_id)
         if cors_origins:
             _allow_origin(response, cors_origins)
         operation = operation_of(request.endpoint)
@@ -64,6 +65,10 @@ def init_app(app: Flask, cors_origins: frozenset[str]) -> None:
 def operation_of(endpoint: str | None) -> str:
     """The operation's name for logs and metrics: one for both forms of the path."""
     return (endpoint or "none").rpartition(".")[2].removesuffix("_for_user")
+
+
+def _new_id() -> str:
+    return f"{random.getrandbits(128):032x}"
 
 
 def _target_length(environ: dict[str, Any]) -> int:

@@ -7,7 +7,7 @@ import traceback
 from typing import Any
 
 from flask import g, has_request_context
-from pythonjsonlogger.json import JsonFormatter
+from pythonjsonlogger.orjson import OrjsonFormatter
 
 logger = logging.getLogger(__name__)
 audit_logger = logging.getLogger("service.audit")
@@ -21,12 +21,13 @@ class _RequestId(logging.Filter):
 
     def filter(self, record: logging.LogRecord) -> bool:
         if has_request_context():
-            record.request_id = g.get("request_id")
-            record.actor = g.get("actor_id")
+            state = g._get_current_object()
+            record.request_id = state.get("request_id")
+            record.actor = state.get("actor_id")
         return True
 
 
-class _Formatter(JsonFormatter):
+class _Formatter(OrjsonFormatter):
     """Tells of an exception where it came from and its kind, but not its text.
 
     That text holds the value it stumbled upon, as often as not. Of each exception in the chain

@@ -11,7 +11,7 @@ import flask_smorest
 from flask import Request, Response, current_app, request
 from marshmallow import Schema, ValidationError
 from webargs.flaskparser import FlaskParser
-from werkzeug.datastructures import MIMEAccept
+from werkzeug.datastructures import Headers, MIMEAccept
 from werkzeug.http import parse_accept_header, parse_options_header
 
 from service import edge, errors, strict_json
@@ -49,7 +49,7 @@ class StrictParser(FlaskParser):
         """The body; and no query with it."""
         if unwanted := _read_query(req):
             raise ValidationError(_unknown(unwanted))
-        found = _with_path_user(_read_json(req), req)
+        found = _with_path_user(_read_json(req, _read_body(req)), req)
         if getattr(schema, "takes_listed_providers_only", False):
             found = _with_listed_provider(found)
         return found
@@ -66,7 +66,8 @@ class StrictParser(FlaskParser):
         query = _read_query(req)
         if unwanted := query.keys() - schema.fields:
             raise ValidationError(_unknown(sorted(unwanted)))
-        body = _read_json(req) if _read_body(req) else {}
+        raw = _read_body(req)
+        body = _read_json(req, raw) if raw else {}
         source = body if body.keys() & {"provider", "ext_id"} else query
         found = {name: value for name, value in source.items() if name in ("provider", "ext_id")}
         for named in (body, query):
@@ -95,15 +96,20 @@ def _refuse_unless_json_is_accepted(req: Request) -> None:
 
 
 def _read_body(req: Request) -> bytes:
-    raw = req.get_data(cache=True)
+    if length := req.content_length:
+        # As PEP 3333 has it: Werkzeug puts two more streams around this one.
+        raw: bytes = req.environ["wsgi.input"].read(length)
+        if len(raw) < length:
+            raise errors.of_status(400)
+        return raw
+    raw = req.get_data(cache=False)
     if len(raw) > edge.LARGEST_BODY:  # and did not say so
         raise errors.of_status(413)
     return raw
 
 
-def _read_json(req: Request) -> dict[str, Any]:
+def _read_json(req: Request, raw: bytes) -> dict[str, Any]:
     """The body as a JSON object."""
-    raw = _read_body(req)
     if req.environ.get("CONTENT_TYPE") != "application/json":
         _refuse_unless_json(req.environ.get("CONTENT_TYPE", ""))
     try:
@@ -217,7 +223,7 @@ class Blueprint(flask_smorest.Blueprint):
                 if schema is None:
                     return no_content()
                 body = strict_json.to_bytes(schema.dump(result))
-                return Response(body, status, content_type="application/json")
+                return _Answer(body, status, content_type="application/json")
 
             wrapper._apidoc = declare(view)._apidoc  # type: ignore[attr-defined]
             return wrapper
@@ -242,6 +248,13 @@ class Blueprint(flask_smorest.Blueprint):
             return view
 
         return decorator
+
+
+class _Answer(Response):
+    """Has all its headers; Werkzeug would copy them to see what is missing."""
+
+    def get_wsgi_headers(self, environ: Any) -> Headers:
+        return self.headers
 
 
 def no_content() -> Response:

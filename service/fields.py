@@ -5,7 +5,7 @@ import re
 import unicodedata
 from typing import Any, ClassVar
 
-from marshmallow import ValidationError
+from marshmallow import ValidationError, missing
 from marshmallow import fields as ma
 
 from service import providers, strict_json
@@ -92,7 +92,10 @@ class _Field(ma.Field[Any]):
         # listed) it puts in the value's place, so that it is told with all else that is wrong.
         if isinstance(value, Refusal):
             raise ValidationError([value])
-        return super().deserialize(value, *args, **kwargs)
+        if value is None or value is missing:
+            return super().deserialize(value, *args, **kwargs)
+        # The fields here have no validators or hooks beside it, for which marshmallow would look.
+        return self._deserialize(value, *args, **kwargs)
 
     def make_error(self, key: str, **_: Any) -> ValidationError:
         # marshmallow's own would format the text, which makes a plain string of it.

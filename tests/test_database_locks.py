@@ -214,7 +214,8 @@ def test_a_real_conflict_is_retried(database_url: str, elsewhere: psycopg.Connec
     elsewhere.execute(
         "UPDATE social_association SET user_id = 7, profile_url = 'https://a.example'"
     )
-    with application(strict) as app, ThreadPoolExecutor(1) as pool, watching() as tried:
+    # The thread ends first: its connection must be back when the others are closed.
+    with application(strict) as app, watching() as tried, ThreadPoolExecutor(1) as pool:
 
         def in_context(act: Callable[[], Any]) -> Any:
             with app.app_context():

@@ -2,7 +2,8 @@
 
     edge        its id, its headers, the longest target; the log line at the end
     views/      the operations: ask the policy, call the store, return the row
-      api       the strict parser of bodies and queries
+      api       the decorators of the operations; answers as JSON
+      parser    strict about bodies and queries
       auth      bearer token -> actor; 401 and 403
       tokens    what a good token is; remembers the good ones
     schemas     what a body must look like; the rule for `external`

@@ -29,7 +29,7 @@ elif not os.access(os.environ["PROMETHEUS_MULTIPROC_DIR"], os.W_OK):
 
 from service.config import ConfigError, load
 from service.logs import configuration
-from service.worker import Log, Worker
+from service.worker import Worker
 
 # In the master: a senseless value stops it here, instead of worker after worker later.
 _settings = load(os.environ)
@@ -80,7 +80,6 @@ worker_tmp_dir = "/dev/shm" if os.path.isdir("/dev/shm") else None  # noqa: S108
 # Else gunicorn leaves one in the home folder.
 control_socket_disable = True
 
-logger_class = Log
 logconfig_dict = configuration(_settings.log_level)
 
 

@@ -1,4 +1,4 @@
-"""gunicorn's threaded worker and log, with the one error body for what gunicorn itself refuses."""
+"""gunicorn's threaded worker, leaner, with the one error body for what gunicorn itself refuses."""
 
 import select
 import time
@@ -6,7 +6,6 @@ from functools import lru_cache
 from typing import Any
 
 from gunicorn import util
-from gunicorn.glogging import Logger
 from gunicorn.http import errors as http
 from gunicorn.http import wsgi
 from gunicorn.workers.gthread import ThreadWorker
@@ -23,14 +22,6 @@ _STATUS = (
     (http.UnsupportedTransferCoding, 501),
     (http.ParseException, 400),
 )
-
-
-class Log(Logger):
-    """gunicorn's own lines. The application writes one a request, so gunicorn needs not."""
-
-    def access(self, *_: object) -> None:
-        # As it comes it gathers all about the request first and finds then that nobody asked.
-        pass
 
 
 # In milliseconds: longer than a busy client or nginx takes to send the next request.

@@ -17,7 +17,7 @@ from service.config import ROOT
 from tests.databases import migrate
 from tests.factories import SECRET
 
-GUNICORN = [sys.executable, "-m", "gunicorn", "wsgi:app"]
+GUNICORN = [sys.executable, "-m", "gunicorn"]
 
 
 def environment(directory: Path, **settings: str) -> dict[str, str]:
@@ -119,8 +119,11 @@ def _more(connection: socket.socket) -> bytes:
 
 
 @contextmanager
-def serving(directory: Path, **settings: str) -> Iterator[Server]:
-    """Run gunicorn with the repository's settings on a free port until the block is left."""
+def serving(directory: Path, *, app: str = "wsgi:app", **settings: str) -> Iterator[Server]:
+    """Run gunicorn with the repository's settings on a free port until the block is left.
+
+    `app` names another WSGI application than the service; it must have a /healthz too.
+    """
     environ = environment(directory, **settings)
     migrate(environ["DATABASE_URL"])
     # The socket is handed over, so that nobody can take the port in between.
@@ -130,7 +133,7 @@ def serving(directory: Path, **settings: str) -> Iterator[Server]:
     ):
         number = listener.fileno()
         process = subprocess.Popen(
-            GUNICORN,
+            [*GUNICORN, app],
             cwd=ROOT,
             env=environ | {"BIND": f"fd://{number}"},
             stdin=subprocess.DEVNULL,
@@ -165,7 +168,7 @@ def _wait_until_it_serves(server: Server) -> None:
 def refused_start(directory: Path, **settings: str) -> "subprocess.Popen[str]":
     """Start gunicorn with settings that it should refuse."""
     return subprocess.Popen(
-        GUNICORN,
+        [*GUNICORN, "wsgi:app"],
         cwd=ROOT,
         env=environment(directory, **settings),
         stdin=subprocess.DEVNULL,

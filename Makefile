@@ -16,12 +16,13 @@ run: .venv/.run  ## serve on 127.0.0.1:8000 (HOST, PORT); prints a curl line tha
 test: .venv/.test  ## run the tests on SQLite and on a real PostgreSQL
 	$(BIN)/python -m pytest --cov --cov-report=term
 
-check: .venv/.test  ## lint, types, import contracts, migrations without drift
+check: .venv/.audit  ## lint, types, import contracts, migrations without drift, known vulnerabilities
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	scripts/check-migrations.sh
+	scripts/audit.sh
 
 test-client: .venv/.run  ## run the platform's JavaScript client against a running server
 	VENV=.venv tests/client/run

@@ -49,8 +49,7 @@ schemathesis: .venv/.schemathesis  ## try the OpenAPI document on the live servi
 	$(BIN)/python -m tests.security.run_schemathesis $(or $(CASES),150)
 
 mutants: .venv/.mutants  ## change the code here and there; do the tests notice?
-	nice $(BIN)/mutmut run
-	$(BIN)/mutmut results
+	nice $(BIN)/python -m tests.mutants
 
 deploy-check: .venv/.test  ## run nginx, gunicorn and PostgreSQL from deploy/ and test the public port
 	scripts/deploy-check.sh

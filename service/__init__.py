@@ -8,6 +8,7 @@
       tokens    what a good token is; remembers the good ones
     schemas     what a body must look like; the rule for `external`
       fields    each field's own rule
+      patterns  the expressions behind them
     policy      who may do what
     store       every query and every write
     models      the tables
@@ -36,9 +37,9 @@ from service import (
     database,
     edge,
     errors,
-    fields,
     logs,
     openapi,
+    patterns,
     strict_json,
     tokens,
 )
@@ -56,7 +57,7 @@ class _UserIdConverter(BaseConverter):
     turns the path into one that only lacks the method (405).
     """
 
-    regex = fields.CANONICAL_ID
+    regex = patterns.CANONICAL_ID
 
     def to_python(self, value: str) -> int:
         return int(value)

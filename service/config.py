@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from jwt.algorithms import HMACAlgorithm
 from jwt.exceptions import InvalidKeyError
 
-from service import providers
+from service import patterns
 
 ROOT = Path(__file__).resolve().parent.parent
 INSTANCE = ROOT / "instance"
@@ -148,7 +148,7 @@ def _role_claim(name: str) -> str:
 
 def _providers(names: list[str]) -> frozenset[str]:
     for name in names:
-        if not re.fullmatch(providers.PATTERN, name):
+        if not re.fullmatch(patterns.PROVIDER, name):
             raise ConfigError(
                 "PROVIDERS",
                 f"holds {name!r}; a provider is 1 to 64 characters a-z, 0-9, - and _, "

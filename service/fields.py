@@ -8,51 +8,18 @@ from typing import Any, ClassVar
 from marshmallow import ValidationError, missing
 from marshmallow import fields as ma
 
-from service import providers, strict_json
+from service import patterns, strict_json
+from service.patterns import LARGEST_ID
 
-LARGEST_ID = 2**63 - 1
 LONGEST_URL = 2048
 LARGEST_METADATA = 16 * 1024  # bytes of compact JSON
 DEEPEST_METADATA = 32  # levels; the object itself is the first
 
-# Expressions that the OpenAPI document tells too: in what Python and ECMAScript have in common,
-# without flags. Up to the largest id: those below it differ from it first in their i-th digit.
-CANONICAL_ID = "|".join(
-    [r"[1-9][0-9]{0,17}", str(LARGEST_ID)]
-    + [
-        f"{str(LARGEST_ID)[:i]}[{int(i == 0)}-{int(digit) - 1}][0-9]{{{18 - i}}}"
-        for i, digit in enumerate(str(LARGEST_ID))
-        if int(digit) > int(i == 0)
-    ]
-)
-_LABEL = r"[A-Za-z0-9_](?:[A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?"
-_PORT = "[0-9]{1,4}|[0-5][0-9]{4}|6[0-4][0-9]{3}|65[0-4][0-9]{2}|655[0-2][0-9]|6553[0-5]"
-_H16 = "[0-9A-Fa-f]{1,4}"
-_BYTE = "(?:[1-9]?[0-9]|1[0-9]{2}|2[0-4][0-9]|25[0-5])"
-_LS32 = rf"(?:{_H16}:{_H16}|{_BYTE}(?:\.{_BYTE}){{3}})"
-# RFC 3986, 3.2.2.
-_IPV6 = "|".join(
-    [rf"(?:{_H16}:){{6}}{_LS32}", rf"::(?:{_H16}:){{5}}{_LS32}"]
-    + [rf"(?:(?:{_H16}:){{0,{n}}}{_H16})?::(?:{_H16}:){{{4 - n}}}{_LS32}" for n in range(5)]
-    + [rf"(?:(?:{_H16}:){{0,5}}{_H16})?::{_H16}", rf"(?:(?:{_H16}:){{0,6}}{_H16})?::"]
-)
-_URL = (
-    rf"[Hh][Tt][Tt][Pp][Ss]?://(?:{_LABEL}(?:\.{_LABEL})*\.?|\[(?:{_IPV6})\])(?::(?:{_PORT}))?"
-    r"(?:[/?#][!-\[\]-~]*)?"  # printable ASCII but for the space and the backslash
-)
+# Of which `patterns.EXT_ID` tells the first two.
 _UNWANTED_CATEGORIES = frozenset({"Cc", "Cf", "Cs"})  # control, format, surrogate
-# The first two for the document; no JSON reader shows anybody a surrogate.
-_UNWANTED = (
-    r"\u0000-\u001f\u007f-\u009f\u00ad\u0600-\u0605\u061c\u06dd\u070f\u0890\u0891\u08e2\u180e"
-    r"\u200b-\u200f\u202a-\u202e\u2060-\u2064\u2066-\u206f\ufeff\ufff9-\ufffb"
-    "\U000110bd\U000110cd\U00013430-\U0001343f\U0001bca0-\U0001bca3\U0001d173-\U0001d17a"
-    "\U000e0001\U000e0020-\U000e007f"
-)
-_EXT_ID = rf"[^\s{_UNWANTED}](?:[^{_UNWANTED}]*[^\s{_UNWANTED}])?"
-
 _is_canonical_id = re.compile(r"[1-9][0-9]{0,18}").fullmatch
-_is_provider = re.compile(providers.PATTERN).fullmatch
-_is_url = re.compile(_URL).fullmatch
+_is_provider = re.compile(patterns.PROVIDER).fullmatch
+_is_url = re.compile(patterns.URL).fullmatch
 
 
 class Refusal(str):
@@ -116,7 +83,11 @@ class UserId(_Field):
     description = "The platform's user."
     accepted: ClassVar = [
         {"type": "integer", "format": "int64", "minimum": 1, "maximum": LARGEST_ID},
-        {"type": "string", "pattern": f"^(?:{CANONICAL_ID})$", "description": "In decimal."},
+        {
+            "type": "string",
+            "pattern": f"^(?:{patterns.CANONICAL_ID})$",
+            "description": "In decimal.",
+        },
     ]
     examples: ClassVar = [7, "7"]
 
@@ -133,7 +104,7 @@ class Provider(_Field):
         "with a letter or digit at either end."
     )
     description = "Who knows the user under `ext_id`. It decides which details there are."
-    accepted: ClassVar = [{"type": "string", "maxLength": 64, "pattern": f"^{providers.PATTERN}$"}]
+    accepted: ClassVar = [{"type": "string", "maxLength": 64, "pattern": f"^{patterns.PROVIDER}$"}]
     examples: ClassVar = ["facebook"]
 
     def _deserialize(self, value: Any, attr: Any, data: Any, **_: Any) -> str:
@@ -152,7 +123,7 @@ class ExtId(_Field):
         "control, format or surrogate character, and no white space at either end."
     )
     accepted: ClassVar = [
-        {"type": "string", "minLength": 1, "maxLength": 255, "pattern": f"^{_EXT_ID}$"},
+        {"type": "string", "minLength": 1, "maxLength": 255, "pattern": f"^{patterns.EXT_ID}$"},
         {
             "type": "integer",
             "minimum": -(2**63),
@@ -190,7 +161,9 @@ class ProfileUrl(_Field):
         "The user's page at the provider: an absolute http or https URL in ASCII (an IDN in "
         "punycode), without user name. Null when there is none; null clears it."
     )
-    accepted: ClassVar = [{"type": "string", "maxLength": LONGEST_URL, "pattern": f"^{_URL}$"}]
+    accepted: ClassVar = [
+        {"type": "string", "maxLength": LONGEST_URL, "pattern": f"^{patterns.URL}$"}
+    ]
     examples: ClassVar = ["https://www.facebook.com/zuck"]
 
     def _deserialize(self, value: Any, attr: Any, data: Any, **_: Any) -> str:

@@ -18,7 +18,7 @@ from flask_smorest import Api, Blueprint
 from flask_smorest.spec.plugins import FlaskPlugin
 from werkzeug.routing import Rule
 
-from service import fields, refusals
+from service import fields, patterns, refusals
 from service.schemas import (
     DETAILS,
     EXTERNAL,
@@ -104,7 +104,7 @@ class _Paths(FlaskPlugin):  # type: ignore[misc]
 
     def rule_to_params(self, rule: Rule) -> list[Json]:
         schema = {**fields.UserId.accepted[0], "examples": fields.UserId.examples[:1]}
-        bounds = f"from 1 to {fields.LARGEST_ID}, in decimal without leading zeros"
+        bounds = f"from 1 to {patterns.LARGEST_ID}, in decimal without leading zeros"
         told = {"description": f"The user, {bounds}; else 404.", "schema": schema}
         return [{"in": "path", "name": n, "required": True, **told} for n in rule.arguments]
 

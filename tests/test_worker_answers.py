@@ -37,10 +37,10 @@ def test_head_and_body_come_together(server: Server) -> None:
 
 
 def test_the_date_is_now_and_goes_on(server: Server) -> None:
-    for _ in range(2):
+    for wait in (0, 2.1):
+        time.sleep(wait)
         date = parsedate_to_datetime(server.get("/healthz").headers["date"])
         assert abs(date.timestamp() - time.time()) < 2
-        time.sleep(2.1)
 
 
 def test_an_answer_of_no_known_length_goes_out_in_chunks(server: Server) -> None:

@@ -16,6 +16,7 @@ ROOT = Path(__file__).parents[1]
 BIN = Path(sys.executable).parent
 LINE = re.compile(r"\s*(service\.(\w+)\.\S+): ([a-z ]+)")
 WANTED = 0.9
+KILLED = ("killed", "timeout")  # a request without end is noticed
 # These meet what runs at import and when an application is made.
 FRESH = (
     "tests/test_tokens.py",
@@ -58,7 +59,7 @@ def main() -> int:
     if dies_in_a_fresh_process("none"):
         sys.exit("The tests fail without a mutant: nothing follows from their failing with one.")
     fates = list(results())
-    doubtful = [name for name, _, fate in fates if fate not in ("killed", "not checked")]
+    doubtful = [name for name, _, fate in fates if fate not in (*KILLED, "not checked")]
     with ThreadPoolExecutor(len(os.sched_getaffinity(0))) as pool:
         dies = dict(zip(doubtful, pool.map(dies_in_a_fresh_process, doubtful), strict=True))
     mutants, killed = Counter[str](), Counter[str]()
@@ -66,7 +67,7 @@ def main() -> int:
         if fate == "not checked":
             print(f"not checked: {name}")
         mutants[module] += 1
-        killed[module] += fate == "killed" or dies.get(name, False)
+        killed[module] += fate in KILLED or dies.get(name, False)
     for name in doubtful:
         if not dies[name]:
             print(f"survived: {name}    (`mutmut show {name}` tells what was changed)")

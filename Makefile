@@ -45,7 +45,7 @@ chaos-planted: .venv/.test  ## the same with planted defects that it must find
 audit: .venv/.audit  ## look the pinned packages up among known vulnerabilities
 	scripts/audit.sh
 
-schemathesis: .venv/.schemathesis  ## try the OpenAPI document on the live service (CASES=2600: the long form)
+schemathesis: .venv/.schemathesis  ## try the OpenAPI document on the live service (CASES=2900: the long form)
 	$(BIN)/python -m tests.security.run_schemathesis $(or $(CASES),150)
 
 mutants: .venv/.mutants  ## change the code here and there; do the tests notice?

@@ -46,7 +46,7 @@ def test_someone_elses_and_nobodys_are_the_same_answer(
     assert (theirs[0], theirs) == (404, nobodys)
 
 
-@pytest.mark.skipif(not TRIES, reason="takes minutes of a quiet machine: ENUMERATION_TRIES=2000")
+@pytest.mark.skipif(not TRIES, reason="wants a quiet machine: ENUMERATION_TRIES=2000")
 def test_mine_already_and_someone_elses_take_the_same_time(stocked: FlaskClient) -> None:
     """The medians differ by no more than those of two halves of one kind do, by chance.
 

@@ -102,4 +102,4 @@ def test_the_service_s_headers_come_once(upstream: Upstream, alone: Place) -> No
 def test_the_request_id_is_the_same_in_both_logs(port: int, address: str, place: Place) -> None:
     send(port, request(f"{PATH}?user_id=7", headers={"X-Request-ID": "in-both"}), address=address)
     assert '"request_id":"in-both"' in place.access_log.read_text()
-    assert '"request_id": "in-both"' in place.service_log.read_text()
+    assert '"request_id":"in-both"' in place.service_log.read_text()

@@ -1,5 +1,6 @@
 """A database that is out of reach, silent, full or read-only refuses for now, and soon."""
 
+import signal
 import socket
 import time
 from collections.abc import Callable, Iterator
@@ -205,6 +206,23 @@ def test_a_connection_that_the_server_ends_in_the_middle_is_for_now(migrated: st
         terminate(migrated, [process])
         assert sleeping.result(5) < 1
         assert one()  # an administrator's doing: no reason to rest
+
+
+def test_the_answer_to_a_statement_that_was_broken_off_goes_to_nobody(migrated: str) -> None:
+    def stop(*_: object) -> None:
+        raise SystemExit  # as gunicorn does when a worker must go
+
+    before = signal.signal(signal.SIGALRM, stop)
+    try:
+        with application(migrated):
+            process = backend()
+            signal.setitimer(signal.ITIMER_REAL, 0.2)
+            with pytest.raises(SystemExit):
+                ask("SELECT 1 FROM pg_sleep(0.6)")
+            assert ask("SELECT 2") == 2
+            assert backend() != process
+    finally:
+        signal.signal(signal.SIGALRM, before)
 
 
 # full, read-only, gone

@@ -3,6 +3,7 @@
 import http
 import json
 import re
+import socket
 import time
 from collections.abc import Iterator
 from typing import Any
@@ -125,6 +126,19 @@ def test_a_body_that_breaks_off_harms_nobody(server: Server) -> None:
     assert server.get("/healthz").status == 200
 
 
+def test_a_body_that_breaks_off_is_not_taken_for_a_whole_one(server: Server) -> None:
+    whole = json.dumps(facebook(ext_id="broken-off")).encode()
+    headers = as_user(7) | {"Content-Type": "application/json"}
+    promised = headers | {"Content-Length": str(len(whole) + 1)}
+    with server.connect() as connection:
+        connection.sendall(request("POST", PATH, headers=promised) + whole)
+        connection.shutdown(socket.SHUT_WR)
+        answer = receive(connection)
+    check_refusal(answer, {400})
+    stored = server.get(PATH, **as_user(7)).json()
+    assert "broken-off" not in [association["ext_id"] for association in stored]
+
+
 def test_a_body_in_chunks_is_read(server: Server) -> None:
     body = json.dumps(facebook(ext_id="in-chunks")).encode()
     chunks = b"".join(b"1\r\n" + body[i : i + 1] + b"\r\n" for i in range(len(body)))
@@ -134,6 +148,19 @@ def test_a_body_in_chunks_is_read(server: Server) -> None:
 def test_a_body_in_chunks_over_the_limit_is_413(server: Server) -> None:
     chunk = b"1000\r\n" + b" " * 0x1000 + b"\r\n"
     check_refusal(server.send(CHUNKED + chunk * 17 + b"0\r\n\r\n"), {413})
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"SCRIPT_NAME": "/elsewhere"},
+        {"PATH_INFO": "/elsewhere"},
+        {"X-Forwarded-Proto": "https", "X-Forwarded-Ssl": "off"},
+    ],
+    ids=lambda headers: next(iter(headers)),
+)
+def test_no_header_says_what_was_asked_for(server: Server, headers: dict[str, str]) -> None:
+    assert server.get("/healthz", **headers).status == 200
 
 
 def test_a_target_over_the_limit_is_414(server: Server) -> None:

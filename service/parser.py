@@ -95,7 +95,10 @@ def _refuse_unless_json_is_accepted(req: Request) -> None:
 def _read_body(req: Request) -> bytes:
     if length := req.content_length:
         # As PEP 3333 has it: Werkzeug puts two more streams around this one.
-        raw: bytes = req.environ["wsgi.input"].read(length)
+        try:
+            raw: bytes = req.environ["wsgi.input"].read(length)
+        except OSError:  # the client is gone
+            raise errors.of_status(400) from None
         if len(raw) < length:
             raise errors.of_status(400)
         return raw

@@ -3,6 +3,7 @@
 Whatever is called may raise `service.database.Unavailable`.
 """
 
+import json
 import sqlite3
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
@@ -13,7 +14,6 @@ import psycopg
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 
-from service import strict_json
 from service.database import RETRIES, Unavailable, execute
 from service.models import AdminGrant, Association
 from service.statements import Statement
@@ -177,7 +177,8 @@ def _key(user_id: int, provider: str, ext_id: str) -> dict[str, Any]:
 
 
 def _as_association(row: Row) -> dict[str, Any]:
-    metadata = row.metadata and strict_json.loads(row.metadata)
+    # Not strictly: what was put there by SQL may hold what no request could bring.
+    metadata = row.metadata and json.loads(row.metadata)
     return {**row._asdict(), "metadata": metadata}
 
 

@@ -89,7 +89,6 @@ class Worker(ThreadWorker):
                 raise
             # Another answer behind the half of one would be taken for its other half.
             self.log.exception("error in the middle of an answer")
-            util.close_graceful(conn.sock)
             return False
         return not response.should_close()
 

@@ -4,6 +4,7 @@ import http
 import json
 import re
 import socket
+import struct
 import time
 from collections.abc import Iterator
 from typing import Any
@@ -137,6 +138,17 @@ def test_a_body_that_breaks_off_is_not_taken_for_a_whole_one(server: Server) -> 
     check_refusal(answer, {400})
     stored = server.get(PATH, **as_user(7)).json()
     assert "broken-off" not in [association["ext_id"] for association in stored]
+
+
+def test_a_client_that_goes_away_in_its_body_is_no_bug(server: Server) -> None:
+    promised = as_user(7) | {"Content-Type": "application/json", "Content-Length": "200"}
+    with server.connect() as connection:
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        connection.sendall(request("POST", PATH, headers=promised | {"X-Request-ID": "gone"}))
+        time.sleep(0.2)  # until it is being read
+    eventually(lambda: any(line.get("request_id") == "gone" for line in server.lines()))
+    told = [line for line in server.lines() if line.get("request_id") == "gone"]
+    assert [(line["level"], line["status"]) for line in told] == [("INFO", 400)]
 
 
 def test_a_body_in_chunks_is_read(server: Server) -> None:

@@ -18,6 +18,7 @@ import psutil
 from service.config import ROOT
 from tests.chaos.report import Report
 from tests.running import Answer, environment, receive, request
+from tests.waiting import eventually
 
 WORKERS = 3
 
@@ -120,6 +121,8 @@ def stack(
         running = Stack(url, directory, port, process)
         try:
             _wait_until_it_serves(running)
+            # The first worker answers while the others are still to come.
+            eventually(lambda: len(running.workers()) == int(settings["WEB_CONCURRENCY"]))
             yield running
         finally:
             _stop(process)

@@ -76,7 +76,7 @@ limit_request_fields = 64
 limit_request_field_size = 8190
 
 # Heartbeats in memory: on a slow disk a worker would be taken for dead.
-worker_tmp_dir = "/dev/shm" if os.path.isdir("/dev/shm") else None  # noqa: S108
+worker_tmp_dir = "/dev/shm" if os.path.isdir("/dev/shm") else None  # noqa: S108 - a private file
 # Else gunicorn leaves one in the home folder.
 control_socket_disable = True
 

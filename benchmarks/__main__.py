@@ -20,8 +20,8 @@ machine.demand(
     *("django", "rest_framework", "flask", "jwt", "psycopg", "matplotlib"),
 )
 
-from benchmarks import compare, cost, growth, page, postgres  # noqa: E402
-from benchmarks.contestants import CONTESTANTS  # noqa: E402
+from benchmarks import compare, cost, growth, page, postgres  # noqa: E402 - after the demand
+from benchmarks.contestants import CONTESTANTS  # noqa: E402 - likewise
 
 
 def arguments(given: Sequence[str] | None = None) -> argparse.Namespace:

@@ -14,7 +14,8 @@
     models      the tables
     database    the one way in; which errors are "for now"
     statements  compiled once, run on the driver
-    connections time-outs on PostgreSQL, durability on SQLite
+    connections one a thread; durability on SQLite
+    timeouts    how long PostgreSQL may take
 
 `errors` answers for all of them, `logs` and `metrics` tell of them, `openapi` and `refusals`
 describe them, `config` comes before them, `cli` stands beside the views. docs/request.md follows

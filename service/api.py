@@ -31,7 +31,7 @@ class Blueprint(flask_smorest.Blueprint):
             def wrapper() -> Any:
                 return view(parse(schema, request, location=location))
 
-            wrapper._apidoc = declare(view)._apidoc  # type: ignore[attr-defined]
+            wrapper._apidoc = declare(view)._apidoc  # type: ignore[attr-defined]  # smorest's mark
             return wrapper
 
         return decorator
@@ -50,7 +50,7 @@ class Blueprint(flask_smorest.Blueprint):
                 body = strict_json.to_bytes(schema.dump(result))
                 return _Answer(body, status, content_type="application/json")
 
-            wrapper._apidoc = declare(view)._apidoc  # type: ignore[attr-defined]
+            wrapper._apidoc = declare(view)._apidoc  # type: ignore[attr-defined]  # smorest's mark
             return wrapper
 
         return decorator

@@ -19,8 +19,8 @@ from psycopg import errors as pg
 from sqlalchemy.orm import DeclarativeBase
 
 from service import connections
-from service.connections import BUDGET
 from service.statements import Statement
+from service.timeouts import BUDGET, deadline
 
 # After the database was out of reach, requests are refused at once for so long; then one of
 # them tries. Without it a hundred clients would wait for each other's time-outs.
@@ -71,6 +71,7 @@ def init_app(app: Flask, url: sa.URL, *, pool_size: int) -> None:
     with app.app_context():
         database = app.extensions["database"] = _Database(db.engine)
         connections.listen(db.engine)
+        # At once; other threads find out at their next statement.
         sa.event.listen(db.engine, "engine_disposed", lambda _: database.connections.drop())
 
 
@@ -83,13 +84,13 @@ def execute(statement: Statement, parameters: Mapping[str, Any] | None = None) -
         psycopg.Error, sqlite3.Error: a mistake in the statement, or a constraint refused it.
     """
     attempt = 0
-    with connections.deadline:
+    with deadline:
         while True:
             try:
                 return _try(statement, parameters or {})
             except _FOR_SOMEBODY_ELSE as error:
                 # In the second half of its time another try, as long as this one, might not fit.
-                half_gone = connections.deadline.left(BUDGET) < BUDGET / 2
+                half_gone = deadline.left(BUDGET) < BUDGET / 2
                 if attempt == RETRIES or half_gone:
                     raise Unavailable(type(error).__name__) from error
             time.sleep(random.uniform(0, 0.02 * 2**attempt))  # noqa: S311 - no secret

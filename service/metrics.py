@@ -31,7 +31,7 @@ def _renew() -> None:
 
 os.register_at_fork(after_in_child=_renew)
 if "PROMETHEUS_MULTIPROC_DIR" in os.environ:
-    values.ValueClass = values.MultiProcessValue(  # type: ignore[no-untyped-call]
+    values.ValueClass = values.MultiProcessValue(  # type: ignore[no-untyped-call]  # not typed there
         process_identifier=lambda: _Process.id
     )
 
@@ -79,5 +79,5 @@ def render() -> bytes:
     if values.ValueClass.__name__ == "MutexValue":  # one process, no shared files
         return generate_latest(REGISTRY)
     registry = CollectorRegistry()
-    multiprocess.MultiProcessCollector(registry)  # type: ignore[no-untyped-call]
+    multiprocess.MultiProcessCollector(registry)  # type: ignore[no-untyped-call]  # nor here
     return generate_latest(registry)

@@ -72,13 +72,13 @@ def make(app: Flask, blueprint: Blueprint) -> Json:
     return document
 
 
-class _NoDefault(Api):  # type: ignore[misc]
+class _NoDefault(Api):  # type: ignore[misc]  # comes without types
     """Each status is told; a default one would admit any."""
 
     DEFAULT_ERROR_RESPONSE_NAME = None
 
 
-class _Paths(FlaskPlugin):  # type: ignore[misc]
+class _Paths(FlaskPlugin):  # type: ignore[misc]  # likewise
     """Completes the operations of a path before apispec resolves their schemas."""
 
     def path_helper(

@@ -23,7 +23,6 @@ _STATUS = (
     (http.ParseException, 400),
 )
 
-
 # In milliseconds: longer than a busy client or nginx takes to send the next request.
 LINGER = 5
 
@@ -158,12 +157,11 @@ class _Response(wsgi.Response):
             self._flush()
             super()._emit_body(data)
         else:
-            self.sock.sendall(self._head + data)
-            self._head = b""
+            self._flush(data)
 
-    def _flush(self) -> None:
-        if self._head:
-            self.sock.sendall(self._head)
+    def _flush(self, data: bytes = b"") -> None:
+        if self._head or data:
+            self.sock.sendall(self._head + data)
             self._head = b""
 
     def close(self) -> None:

@@ -33,6 +33,12 @@ def application(url: str, **environ: str) -> Iterator[Flask]:
             db.engine.dispose()
 
 
+def in_context(app: Flask, act: Callable[[], Any]) -> Any:
+    """For another thread, which has a connection of its own."""
+    with app.app_context():
+        return act()
+
+
 def migrate(url: str) -> None:
     with application(url):
         flask_migrate.upgrade()

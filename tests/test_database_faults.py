@@ -16,7 +16,15 @@ from service import store
 from service.database import REST, Unavailable, db
 from tests import stored
 from tests.broken_network import Line, line_to, silent_port
-from tests.databases import ON_POSTGRESQL, ON_SQLITE, application, migrate, postgresql, with_options
+from tests.databases import (
+    ON_POSTGRESQL,
+    ON_SQLITE,
+    application,
+    in_context,
+    migrate,
+    postgresql,
+    with_options,
+)
 from tests.stored import ask, link
 from tests.waiting import eventually
 
@@ -156,12 +164,6 @@ def test_parallel_calls_over_a_line_that_went_dead_are_all_refused_in_time(
 
 def backend() -> int:
     return int(ask("SELECT pg_backend_pid()"))
-
-
-def in_context(app: Flask, act: Callable[[], int]) -> int:
-    """For another thread, which has a connection of its own."""
-    with app.app_context():
-        return act()
 
 
 def terminate(url: str, processes: list[int]) -> None:

@@ -3,7 +3,7 @@
 import sqlite3
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
@@ -21,6 +21,7 @@ from tests.databases import (
     ON_POSTGRESQL,
     ON_SQLITE,
     application,
+    in_context,
     migrate,
     postgresql,
     sqlite,
@@ -216,14 +217,9 @@ def test_a_real_conflict_is_retried(database_url: str, elsewhere: psycopg.Connec
     )
     # The thread ends first: its connection must be back when the others are closed.
     with application(strict) as app, watching() as tried, ThreadPoolExecutor(1) as pool:
-
-        def in_context(act: Callable[[], Any]) -> Any:
-            with app.app_context():
-                return act()
-
-        process = pool.submit(in_context, lambda: ask("SELECT pg_backend_pid()")).result(5)
+        process = pool.submit(in_context, app, lambda: ask("SELECT pg_backend_pid()")).result(5)
         changing = pool.submit(
-            in_context, lambda: store.change(7, "facebook", "fb-1", {"show_in_profile": True})
+            in_context, app, lambda: store.change(7, "facebook", "fb-1", {"show_in_profile": True})
         )
         with postgresql(database_url) as watcher:
             watcher.autocommit = True  # within a transaction the view below stands still

@@ -25,10 +25,10 @@ check: .venv/.audit  ## lint, types, import contracts, migrations without drift,
 	scripts/audit.sh
 
 test-client: .venv/.run  ## run the platform's JavaScript client against a running server
-	VENV=.venv tests/client/run
+	VENV=.venv tests/live/client/run
 
 test-browser: .venv/.browser  ## drive the documentation and the example page in Chromium
-	$(BIN)/python -m pytest -c setup.cfg tests/browser -m browser
+	$(BIN)/python -m pytest -c setup.cfg tests/live/browser -m browser
 
 bench: .venv/.bench  ## compare with FastAPI, Django REST Framework and the floor; writes benchmarks/RESULTS.md
 	$(BIN)/python -m benchmarks compare cost growth --write

@@ -28,8 +28,8 @@ elif not os.access(os.environ["PROMETHEUS_MULTIPROC_DIR"], os.W_OK):
     )
 
 from service.config import ConfigError, load
-from service.logs import configuration
-from service.worker import Worker
+from service.telemetry.logs import configuration
+from service.web.worker import Worker
 
 # In the master: a senseless value stops it here, instead of worker after worker later.
 _settings = load(os.environ)

@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from jwt.algorithms import HMACAlgorithm
 from jwt.exceptions import InvalidKeyError
 
-from service import patterns
+from service.schemas import patterns
 
 ROOT = Path(__file__).resolve().parent.parent
 INSTANCE = ROOT / "instance"

@@ -18,7 +18,7 @@ from flask.testing import FlaskClient, FlaskCliRunner
 
 from service import create_app
 from service.database import db
-from tests import factories
+from tests.support import factories
 
 
 @pytest.fixture(scope="session")

@@ -19,8 +19,8 @@ WANTED = 0.9
 KILLED = ("killed", "timeout")  # a request without end is noticed
 # These meet what runs at import and when an application is made.
 FRESH = (
-    "tests/test_tokens.py",
-    "tests/test_cli.py",
+    "tests/unit/test_tokens.py",
+    "tests/unit/test_cli.py",
     "tests/api/test_documents.py",
     "tests/api/test_documents_truth.py",
     "tests/api/test_authorization.py",

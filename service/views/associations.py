@@ -4,9 +4,7 @@ from typing import Any
 
 from flask import Response, current_app
 
-from service import logs, store
-from service.api import Blueprint
-from service.auth import (
+from service.auth.access import (
     acting_id,
     actor,
     authorize,
@@ -15,15 +13,18 @@ from service.auth import (
     bearer_required,
     caller_id,
 )
-from service.errors import Entry, Problem
 from service.policy import may_manage, sees_hidden
-from service.schemas import (
+from service.schemas.associations import (
     AssociationSchema,
     ChangeSchema,
     CreateSchema,
     PairSchema,
     QuerySchema,
 )
+from service.store import associations
+from service.telemetry import logs
+from service.web.api import Blueprint
+from service.web.errors import Entry, Problem
 
 blp = Blueprint(
     "associations",
@@ -51,7 +52,7 @@ def create(fields: dict[str, Any]) -> Any:
     user_id, provider = fields["user_id"], fields["provider"]
     authorize(may_manage, user_id, provider)
     limit = current_app.config["MAX_ASSOCIATIONS_PER_USER"]
-    row, is_new = store.create(fields, created_by=acting_id(), limit=limit)
+    row, is_new = associations.create(fields, created_by=acting_id(), limit=limit)
     if is_new:
         logs.audit("created", user_id, provider)
     return row, 201 if is_new else 200
@@ -67,12 +68,12 @@ def find(query: dict[str, Any]) -> Any:
     """List the associations of a user, or (admins, by the pair) the one that has it."""
     if "provider" in query:
         authorize_look_up()
-        return store.find(query["provider"], query["ext_id"])
+        return associations.look_up(query["provider"], query["ext_id"])
     user_id = query.get("user_id") or caller_id()
     if user_id is None:
         raise Problem(400, Entry("required", "Say whose associations to list.", "user_id"))
     with_hidden = sees_hidden(actor(concerning=user_id), user_id)
-    return store.list_of_user(user_id, with_hidden=with_hidden)
+    return associations.list_of_user(user_id, with_hidden=with_hidden)
 
 
 @blp.route(ANY, methods=["PATCH"])
@@ -85,7 +86,7 @@ def change(fields: dict[str, Any]) -> Any:
     """Change an association's details; null clears one."""
     user_id, provider = fields["user_id"], fields["provider"]
     authorize(may_manage, user_id, provider)
-    row = store.change(user_id, provider, fields["ext_id"], fields["changes"])
+    row = associations.change(user_id, provider, fields["ext_id"], fields["changes"])
     logs.audit("changed", user_id, provider)
     return row
 
@@ -100,25 +101,25 @@ def delete(pair: dict[str, Any]) -> None:
     """Unlink a user from an identity."""
     user_id, provider = pair["user_id"], pair["provider"]
     authorize(may_manage, user_id, provider)
-    store.delete(user_id, provider, pair["ext_id"])
+    associations.delete(user_id, provider, pair["ext_id"])
     logs.audit("deleted", user_id, provider)
 
 
-@blp.errorhandler(store.NotFound)
-def _not_found(_: store.NotFound) -> Response:
+@blp.errorhandler(associations.NotFound)
+def _not_found(_: associations.NotFound) -> Response:
     # Whether somebody else has the pair is nobody's business.
     text = "This user has no association with this provider and ext_id."
     return Problem(404, Entry("not_found", text)).get_response()
 
 
-@blp.errorhandler(store.Taken)
-def _taken(_: store.Taken) -> Response:
+@blp.errorhandler(associations.Taken)
+def _taken(_: associations.Taken) -> Response:
     # The same bytes whoever has it.
     text = "This provider and ext_id are linked already, or with other values."
     return Problem(409, Entry("unique", text)).get_response()
 
 
-@blp.errorhandler(store.LimitReached)
-def _limit_reached(_: store.LimitReached) -> Response:
+@blp.errorhandler(associations.LimitReached)
+def _limit_reached(_: associations.LimitReached) -> Response:
     text = "This user has as many associations as one may have; delete one first."
     return Problem(409, Entry("limit", text)).get_response()

@@ -5,7 +5,9 @@ from functools import cache
 from alembic.script import ScriptDirectory
 from flask import Blueprint, Response, current_app
 
-from service import errors, metrics, store
+from service.store import revision
+from service.telemetry import metrics
+from service.web import errors
 
 blp = Blueprint("probes", __name__)
 
@@ -19,7 +21,7 @@ def healthz() -> Response:
 @blp.get("/readyz")
 def readyz() -> Response:
     """200 when the database answers and is at the newest migration."""
-    if store.schema_revision() != _newest_revision(current_app.config["MIGRATIONS"]):
+    if revision.current() != _newest_revision(current_app.config["MIGRATIONS"]):
         raise errors.of_status(503)
     return Response('{"status":"ok"}', content_type="application/json")
 

@@ -8,7 +8,7 @@ import pytest
 from flask.testing import FlaskClient, FlaskCliRunner
 from werkzeug.test import TestResponse
 
-from tests.factories import PATH, as_admin, as_user, errors_of, external, facebook, path_of
+from tests.support.factories import PATH, as_admin, as_user, errors_of, external, facebook, path_of
 
 PAIR = {"provider": "facebook", "ext_id": "fb-1"}
 ANONYMOUS, USER, ANOTHER, CLAIM, GRANT = (

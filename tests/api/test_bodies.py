@@ -7,7 +7,7 @@ from flask.testing import FlaskClient
 from werkzeug.test import EnvironBuilder, TestResponse, run_wsgi_app
 
 from tests.api import problems
-from tests.factories import PATH, as_user, errors_of, external, facebook, path_of
+from tests.support.factories import PATH, as_user, errors_of, external, facebook, path_of
 
 LIMIT = 64 * 1024
 JSON = "application/json"

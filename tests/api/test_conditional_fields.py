@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 from flask.testing import FlaskClient
 
-from tests.factories import PATH, as_user, errors_of
+from tests.support.factories import PATH, as_user, errors_of
 
 URL = "https://example.com/me"
 STORED, NOT_GIVEN = "stored", "not given"

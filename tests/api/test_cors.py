@@ -7,7 +7,7 @@ from flask import Flask
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
-from tests.factories import PATH, as_user, facebook, path_of
+from tests.support.factories import PATH, as_user, facebook, path_of
 
 APP = "https://app.example"
 DEV = "http://localhost:3000"

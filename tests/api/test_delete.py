@@ -9,7 +9,7 @@ from flask import Flask
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
-from tests.factories import PATH, as_admin, as_user, errors_of, external, facebook, path_of
+from tests.support.factories import PATH, as_admin, as_user, errors_of, external, facebook, path_of
 
 SignIn = Callable[[], dict[str, str]]
 FORMS = [PATH, PATH[:-1], path_of(7), path_of(7)[:-1]]

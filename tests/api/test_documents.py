@@ -9,7 +9,7 @@ from openapi_spec_validator import OpenAPIV31SpecValidator
 
 from tests.api import openapi
 from tests.api.openapi import FIRST, PROBLEM, SECOND, Document
-from tests.factories import PATH, as_user
+from tests.support.factories import PATH, as_user
 
 # What this operation may be answered, and what any may be: each told, or a default told.
 STATUSES = {
@@ -40,7 +40,7 @@ def test_the_document_is_made_once(
     make_app: Callable[..., Flask], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     made: list[object] = []
-    monkeypatch.setattr("service.openapi.make", lambda *_: made.append(0) or {"n": len(made)})
+    monkeypatch.setattr("service.web.openapi.make", lambda *_: made.append(0) or {"n": len(made)})
     client = make_app().test_client()
     assert not made  # nor before somebody asks
     assert client.get(openapi.ADDRESS).data == client.get(openapi.ADDRESS).data

@@ -11,10 +11,10 @@ from flask.testing import FlaskClient
 from hypothesis import given
 from hypothesis import strategies as st
 
-from service import fields
+from service.schemas import fields
 from tests.api import openapi
 from tests.api.openapi import FIRST, SECOND, Document, Json
-from tests.factories import PATH, as_user, external, facebook
+from tests.support.factories import PATH, as_user, external, facebook
 
 LARGEST = 2**63 - 1
 FORMS = pytest.mark.parametrize("path", [FIRST, SECOND])

@@ -5,7 +5,7 @@ from flask.testing import FlaskClient
 
 from tests.api import openapi
 from tests.api.openapi import FIRST, SECOND, Document, Json
-from tests.factories import PATH, as_admin, as_user, external, facebook
+from tests.support.factories import PATH, as_admin, as_user, external, facebook
 
 FORMS = pytest.mark.parametrize("path", [FIRST, SECOND])
 

@@ -15,7 +15,7 @@ from werkzeug.test import TestResponse
 
 from service.database import db
 from tests.api import problems
-from tests.factories import PATH, as_user, errors_of, facebook, path_of
+from tests.support.factories import PATH, as_user, errors_of, facebook, path_of
 
 ORIGIN = "https://app.example"
 SEEN = {"Origin": ORIGIN, "X-Request-ID": "a-request"}

@@ -7,7 +7,7 @@ import pytest
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
-from tests.factories import PATH, as_admin, as_user, errors_of, external, facebook, path_of
+from tests.support.factories import PATH, as_admin, as_user, errors_of, external, facebook, path_of
 
 PATCHED = {"profile_url": "https://example.com/"}
 KIB_16 = 16 * 1024

@@ -7,7 +7,7 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
-from tests.factories import PATH, as_admin, as_user, errors_of, external, facebook, path_of
+from tests.support.factories import PATH, as_admin, as_user, errors_of, external, facebook, path_of
 
 PAIR = {"provider": "facebook", "ext_id": "fb-1"}
 

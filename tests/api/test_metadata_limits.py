@@ -8,7 +8,7 @@ from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
 from tests.api import problems
-from tests.factories import PATH, as_user, errors_of, external
+from tests.support.factories import PATH, as_user, errors_of, external
 
 SIZE = 16 * 1024
 FORMS = pytest.mark.parametrize("as_string", [False, True], ids=["object", "string"])

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from flask.testing import FlaskClient
 
-from tests.factories import PATH, as_user, errors_of, external, facebook, path_of
+from tests.support.factories import PATH, as_user, errors_of, external, facebook, path_of
 
 
 def test_user_id_may_be_a_decimal_string_and_comes_back_as_an_integer(

@@ -12,7 +12,7 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
-from tests.factories import PATH, as_admin, as_user, errors_of, facebook, path_of
+from tests.support.factories import PATH, as_admin, as_user, errors_of, facebook, path_of
 
 TOO_LARGE = "{" + " " * 65536
 FORMS = [PATH, PATH[:-1], path_of(7), path_of(7)[:-1]]

@@ -7,7 +7,7 @@ import pytest
 from flask.testing import FlaskClient
 
 from tests.api import problems
-from tests.factories import PATH, as_user, errors_of, external, facebook, path_of
+from tests.support.factories import PATH, as_user, errors_of, external, facebook, path_of
 
 METHODS = pytest.mark.parametrize("method", ["GET", "HEAD", "POST", "PATCH", "DELETE", "PUT"])
 FORMS = [PATH, PATH.rstrip("/"), path_of(7), path_of(7).rstrip("/")]

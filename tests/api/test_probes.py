@@ -13,7 +13,7 @@ from flask.testing import FlaskClient
 from service import create_app
 from service.database import db
 from tests.api import problems
-from tests.factories import PATH, as_user, environment, errors_of, facebook, path_of
+from tests.support.factories import PATH, as_user, environment, errors_of, facebook, path_of
 
 INSIDE = re.compile("sqlite|postgres|psycopg|alembic|migration|127.0.0.1|nowhere|/tmp|select", re.I)
 MakeFrom = Callable[[str], Flask]

@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from werkzeug.test import TestResponse
 
-from tests.factories import PATH, as_user, path_of
+from tests.support.factories import PATH, as_user, path_of
 
 # The fixtures only lend a client; whatever an example stores, the next one may meet.
 anything_goes = settings(

@@ -4,7 +4,7 @@ import pytest
 from flask.testing import FlaskClient
 
 from tests.api import problems
-from tests.factories import PATH, as_admin, as_user, errors_of, facebook, path_of
+from tests.support.factories import PATH, as_admin, as_user, errors_of, facebook, path_of
 
 READS = pytest.mark.parametrize("method", ["GET", "HEAD"])
 PAIR = "provider=facebook&ext_id=fb-1"

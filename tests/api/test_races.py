@@ -9,7 +9,7 @@ from flask import Flask
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
-from tests.factories import PATH, as_user, external, facebook, path_of
+from tests.support.factories import PATH, as_user, external, facebook, path_of
 
 ROUNDS = 5
 

@@ -11,7 +11,7 @@ from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
 from service.database import db
-from tests.factories import PATH, as_admin, as_user, errors_of, external, facebook, path_of
+from tests.support.factories import PATH, as_admin, as_user, errors_of, external, facebook, path_of
 
 
 def stored(app: Flask) -> list[Any]:

@@ -11,9 +11,9 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient, FlaskCliRunner
 
-from service.statements import Statement
+from service.database.statements import Statement
 from tests.api import problems
-from tests.factories import PATH, as_admin, as_user, errors_of, facebook, path_of
+from tests.support.factories import PATH, as_admin, as_user, errors_of, facebook, path_of
 
 LOOKUP = f"{PATH}?provider=facebook&ext_id=fb-1"
 ADMIN, NO_ADMIN = 200, 403

@@ -8,8 +8,8 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
-from tests import forgery
-from tests.factories import PATH, as_user, errors_of, facebook
+from tests.support import forgery
+from tests.support.factories import PATH, as_user, errors_of, facebook
 
 KNOWN = 200
 DAY = 86_400

@@ -8,8 +8,8 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
-from tests import forgery
-from tests.factories import PATH, SECRET, as_user, claims, token
+from tests.support import forgery
+from tests.support.factories import PATH, SECRET, as_user, claims, token
 
 KNOWN = 200
 OTHER_SECRET = "another-secret-for-tests-of-32-bytes!"

@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 from flask.testing import FlaskClient
 
-from tests import forgery
 from tests.api import problems
-from tests.factories import PATH, as_user, errors_of, facebook, path_of, token
+from tests.support import forgery
+from tests.support.factories import PATH, as_user, errors_of, facebook, path_of, token
 
 KNOWN, ANONYMOUS = 200, 400
 OTHER_SECRET = "another-secret-for-tests-of-32-bytes!"

@@ -9,7 +9,7 @@ from tests.chaos.plan import Plan
 from tests.chaos.postgres import Postgres
 from tests.chaos.report import Report
 from tests.chaos.stack import stack
-from tests.factories import PATH
+from tests.support.factories import PATH
 
 # A sequence isn't rolled back: it counts the attempts that the failure undoes.
 TRIGGER = """

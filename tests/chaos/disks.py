@@ -17,8 +17,8 @@ from tests.chaos.plan import Plan
 from tests.chaos.postgres import Postgres
 from tests.chaos.report import Report, Skipped
 from tests.chaos.stack import Stack, stack
-from tests.databases import sqlite
-from tests.factories import PATH
+from tests.support.databases import sqlite
+from tests.support.factories import PATH
 
 LARGE = {"text": "x" * 10_000}
 LARGE_ROWS = "SELECT ext_id FROM social_association WHERE provider = 'external'"

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 import sqlalchemy as sa
 
 from tests.chaos.report import Report
-from tests.databases import postgresql, sqlite
+from tests.support.databases import postgresql, sqlite
 
 PROVIDER = "chaos"
 

@@ -11,8 +11,8 @@ from tests.chaos.plan import Plan
 from tests.chaos.postgres import Postgres
 from tests.chaos.report import Report
 from tests.chaos.stack import Stack, stack
-from tests.databases import postgresql, sqlite
-from tests.factories import PATH
+from tests.support.databases import postgresql, sqlite
+from tests.support.factories import PATH
 
 TOLD_WITHIN = 3.0
 MARGIN = 1.5

@@ -7,14 +7,14 @@ from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, suppress
 
-from tests.broken_network import Line
 from tests.chaos.ledger import compare, read_table
 from tests.chaos.load import Client, Load, Rules, load
 from tests.chaos.plan import Plan
 from tests.chaos.postgres import Postgres
 from tests.chaos.report import Report, quantile
 from tests.chaos.stack import Stack, stack
-from tests.factories import PATH
+from tests.support.broken_network import Line
+from tests.support.factories import PATH
 
 AT_ONCE = 100
 TOLD_WITHIN = 2.0

@@ -16,7 +16,7 @@ import psycopg
 import sqlalchemy as sa
 
 from tests.chaos.stack import migrate
-from tests.databases import postgresql
+from tests.support.databases import postgresql
 
 DURABLE = {"fsync": "on", "synchronous_commit": "on", "full_page_writes": "on"}
 

@@ -17,8 +17,8 @@ import psutil
 
 from service.config import ROOT
 from tests.chaos.report import Report
-from tests.running import Answer, environment, receive, request
-from tests.waiting import eventually
+from tests.support.running import Answer, environment, receive, request
+from tests.support.waiting import eventually
 
 WORKERS = 3
 

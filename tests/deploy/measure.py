@@ -17,7 +17,7 @@ import psycopg
 
 from tests.deploy.conftest import nginx, prefix
 from tests.deploy.stack import Place, Service, postgresql
-from tests.factories import token
+from tests.support.factories import token
 
 SECONDS = 6
 ROUNDS = 3

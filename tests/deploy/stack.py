@@ -20,7 +20,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from tests.factories import SECRET
+from tests.support.factories import SECRET
 
 ROOT = Path(__file__).parents[2]
 DEPLOY = ROOT / "deploy"

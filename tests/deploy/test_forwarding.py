@@ -7,7 +7,7 @@ import pytest
 from tests.deploy.stack import Place
 from tests.deploy.upstream import OK, Upstream
 from tests.deploy.wire import request, send
-from tests.factories import PATH
+from tests.support.factories import PATH
 
 LIES = {
     "X-Forwarded-For": "10.9.8.7",

@@ -6,7 +6,7 @@ from tests.deploy import shape
 from tests.deploy.stack import Place
 from tests.deploy.upstream import Upstream
 from tests.deploy.wire import send
-from tests.factories import PATH
+from tests.support.factories import PATH
 
 HIDDEN = b"GET /metrics HTTP/1.1\r\nHost: a\r\n\r\n"
 REFUSED = {

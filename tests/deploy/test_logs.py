@@ -9,7 +9,7 @@ import pytest
 from tests.deploy.stack import Place
 from tests.deploy.upstream import Upstream
 from tests.deploy.wire import request, send
-from tests.factories import PATH, as_user, external, facebook
+from tests.support.factories import PATH, as_user, external, facebook
 
 CANARY = "CANARY"
 HEADERS = {

@@ -11,7 +11,7 @@ import yaml
 
 from tests.deploy.stack import DEPLOY, ROOT, Place
 from tests.deploy.wire import request, send
-from tests.factories import PATH, as_user
+from tests.support.factories import PATH, as_user
 
 DASHBOARD = json.loads((DEPLOY / "grafana-dashboard.json").read_text())
 ALERTS = yaml.safe_load((DEPLOY / "alerts.yml").read_text())["groups"][0]["rules"]

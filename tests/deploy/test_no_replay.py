@@ -9,7 +9,7 @@ from tests.deploy import shape
 from tests.deploy.stack import Place
 from tests.deploy.upstream import OK, Upstream
 from tests.deploy.wire import answers, connect, read_to_end, request, send
-from tests.factories import PATH
+from tests.support.factories import PATH
 
 WRITES = ["POST", "PATCH", "DELETE"]
 

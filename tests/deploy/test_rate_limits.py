@@ -7,7 +7,7 @@ from tests.deploy import shape
 from tests.deploy.stack import Place
 from tests.deploy.upstream import Upstream
 from tests.deploy.wire import Answer, request, send
-from tests.factories import PATH, as_user
+from tests.support.factories import PATH, as_user
 
 
 def burst(place: Place, address: str, count: int, headers: dict[str, str]) -> list[Answer]:

@@ -5,12 +5,12 @@ import re
 
 import pytest
 
-from service import errors
+from service.web import errors
 from tests.deploy import shape
 from tests.deploy.stack import DEPLOY, Nginx, Place
 from tests.deploy.upstream import Upstream
 from tests.deploy.wire import connect, read_to_end, request, send
-from tests.factories import PATH, as_user, facebook
+from tests.support.factories import PATH, as_user, facebook
 
 MALFORMED = {
     "no request line": b"\x16\x03\x01 hello\r\n\r\n",

@@ -11,7 +11,7 @@ import pytest
 
 from tests.deploy.stack import Service
 from tests.deploy.wire import answers, connect, read_to_end, request, send
-from tests.factories import PATH, as_user
+from tests.support.factories import PATH, as_user
 
 CLIENTS = 4
 

@@ -9,7 +9,7 @@ import pytest
 from tests.deploy.stack import Place
 from tests.deploy.upstream import Upstream
 from tests.deploy.wire import answers, connect, read_to_end, request, send
-from tests.factories import PATH, as_user
+from tests.support.factories import PATH, as_user
 
 STALLED = 200
 

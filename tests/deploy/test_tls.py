@@ -11,7 +11,7 @@ from tests.deploy import shape
 from tests.deploy.stack import Place
 from tests.deploy.upstream import Upstream
 from tests.deploy.wire import Answer, answers, connect, read_to_end, request, send
-from tests.factories import PATH
+from tests.support.factories import PATH
 
 
 @pytest.fixture

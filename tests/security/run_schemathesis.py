@@ -10,8 +10,8 @@ import sys
 import tempfile
 from pathlib import Path
 
-from tests.factories import token
-from tests.running import serving
+from tests.support.factories import token
+from tests.support.running import serving
 
 HERE = Path(__file__).parent
 

@@ -8,7 +8,7 @@ import time
 import pytest
 from flask.testing import FlaskClient
 
-from tests.factories import PATH, as_user, facebook, path_of
+from tests.support.factories import PATH, as_user, facebook, path_of
 
 TRIES = int(os.environ.get("ENUMERATION_TRIES", "0"))
 

@@ -7,8 +7,8 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
-from tests import stored
-from tests.factories import PATH, as_admin, as_user, errors_of, external, facebook, path_of
+from tests.support import stored
+from tests.support.factories import PATH, as_admin, as_user, errors_of, external, facebook, path_of
 
 INJECTIONS = [
     "' OR '1'='1",

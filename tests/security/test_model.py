@@ -23,11 +23,11 @@ from hypothesis.stateful import (
 )
 from werkzeug.test import TestResponse
 
-from service import store
 from service.database import db
-from tests import factories, stored
-from tests.databases import ON_SQLITE
+from service.store import admins
 from tests.security.reference import Call, Caller, Reference, canonical
+from tests.support import factories, stored
+from tests.support.databases import ON_SQLITE
 
 STEPS = int(os.environ.get("MODEL_STEPS", "400"))
 STEPS_A_RUN = 50
@@ -158,10 +158,10 @@ class Service(RuleBasedStateMachine):
     def grant_or_revoke(self, user_id: int, give: bool) -> None:
         with self.app.app_context():
             if give:
-                store.grant_admin(user_id)
+                admins.grant(user_id)
                 self.reference.granted.add(user_id)
             else:
-                store.revoke_admin(user_id)
+                admins.revoke(user_id)
                 self.reference.granted.discard(user_id)
 
     @invariant()
@@ -233,10 +233,10 @@ DEFECTS = [
     pytest.param("service.views.associations.may_manage", ALWAYS, id="anybody manages"),
     pytest.param("service.policy.may_manage", ALWAYS, id="anybody manages, by the path"),
     pytest.param("service.policy.may_look_up", ALWAYS, id="anybody looks up", marks=LONG),
-    pytest.param("service.store.is_granted_admin", NEVER, id="nobody is granted the role"),
-    pytest.param("service.store.is_granted_admin", cache(ALWAYS), id="grants are for ever"),
+    pytest.param("service.store.admins.is_granted", NEVER, id="nobody is granted the role"),
+    pytest.param("service.store.admins.is_granted", cache(ALWAYS), id="grants are for ever"),
     pytest.param("service.views.associations.sees_hidden", ALWAYS, id="all is seen", marks=LONG),
-    pytest.param("service.store._is_same", operator.eq, id="true is 1", marks=LONG),
+    pytest.param("service.store.associations._is_same", operator.eq, id="true is 1", marks=LONG),
 ]
 
 

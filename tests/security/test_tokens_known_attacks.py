@@ -16,8 +16,8 @@ from flask.testing import FlaskClient
 
 from service import create_app
 from service.config import ConfigError
-from tests import forgery
-from tests.factories import (
+from tests.support import forgery
+from tests.support.factories import (
     PATH,
     SECRET,
     as_admin,

@@ -1,0 +1,119 @@
+"""From the request's bearer token to the actor, and what the actor may do."""
+
+import re
+from collections.abc import Callable
+from functools import wraps
+from typing import Any, NoReturn
+
+from flask import g, request
+from jwt.exceptions import InvalidTokenError
+
+from service import policy
+from service.auth import tokens
+from service.auth.tokens import Token
+from service.policy import Actor
+from service.store import admins
+from service.telemetry import logs
+from service.web import errors
+
+_BEARER = re.compile(
+    r"bearer +([A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+)", re.IGNORECASE | re.ASCII
+)
+
+
+def _ask_for_token() -> NoReturn:
+    raise errors.of_status(401, **{"WWW-Authenticate": "Bearer"})
+
+
+def _identify() -> Token | None:
+    """The token of the request; None when no Authorization header was sent."""
+    header = request.environ.get("HTTP_AUTHORIZATION")
+    if header is None:
+        return None
+    found = _BEARER.fullmatch(header.strip())
+    if found is None:
+        raise InvalidTokenError("the header holds no bearer token")
+    token = tokens.current().verify(found[1])
+    g.token = token
+    g.actor_id = token.user_id
+    return token
+
+
+def bearer_required(view: Callable[..., Any]) -> Callable[..., Any]:
+    """Refuse who sends no good token (401) or may not manage the path's user (403).
+
+    That user is taken out of the view's arguments: the parser puts it into the fields.
+    """
+
+    @wraps(view)
+    def wrapper(*args: Any, user_id: int | None = None, **kwargs: Any) -> Any:
+        if _identify() is None:
+            _ask_for_token()
+        if user_id is not None:
+            authorize(policy.may_manage, user_id)
+        return view(*args, **kwargs)
+
+    return _documented(wrapper, [{"bearer": []}])
+
+
+def bearer_optional(*but_required_for: str) -> Callable[..., Any]:
+    """Let pass who sends no token, but for these query parameters. A bad token is 401."""
+
+    def decorator(view: Callable[..., Any]) -> Callable[..., Any]:
+        @wraps(view)
+        def wrapper(*args: Any, user_id: int | None = None, **kwargs: Any) -> Any:
+            if _identify() is None and any(name in request.args for name in but_required_for):
+                _ask_for_token()
+            return view(*args, **kwargs)
+
+        return _documented(wrapper, [{}, {"bearer": []}])
+
+    return decorator
+
+
+def _documented(view: Any, security: list[dict[str, list[str]]]) -> Callable[..., Any]:
+    manual = view._apidoc.get("manual_doc", {})
+    view._apidoc = {**view._apidoc, "manual_doc": {**manual, "security": security}}
+    documented: Callable[..., Any] = view
+    return documented
+
+
+def caller_id() -> int | None:
+    """The authenticated user's id; None for an anonymous caller."""
+    token: Token | None = g.get("token")
+    return token and token.user_id
+
+
+def acting_id() -> int:
+    """The id of the caller in a view that requires a token."""
+    token: Token = g.token
+    return token.user_id
+
+
+def actor(concerning: int | None = None) -> Actor | None:
+    """The caller, with the admin role if it matters: a grant is looked up in the database only
+    when the caller is not the user concerned. Never remembered: a withdrawal counts at once.
+    """
+    token: Token | None = g.get("token")
+    if token is None:
+        return None
+    is_admin = token.has_admin_role or (
+        token.user_id != concerning and admins.is_granted(token.user_id)
+    )
+    return Actor(token.user_id, is_admin)
+
+
+def authorize(
+    rule: Callable[[Actor | None, int], bool], user_id: int, provider: str | None = None
+) -> None:
+    """Refuse (403) unless the caller may do this to `user_id`."""
+    if not rule(actor(concerning=user_id), user_id):
+        logs.audit("refused", user_id, provider)
+        raise errors.of_status(403)
+
+
+def authorize_look_up() -> None:
+    """Refuse (403) unless the caller may ask whose a pair is."""
+    if not policy.may_look_up(actor()):
+        logs.audit("refused", None, None)
+        raise errors.of_status(403)

@@ -1,0 +1,187 @@
+"""Every query and every write. Knows nothing of HTTP and asks nobody for permission.
+
+Whatever is called may raise `service.database.Unavailable`.
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from functools import cache
+from typing import Any, NamedTuple
+
+import sqlalchemy as sa
+
+from service.database import RETRIES, Unavailable, execute
+from service.database.statements import Statement, insert_of
+from service.models import Association
+
+Row = Any
+"""A named tuple: `user_id`, `provider`, `ext_id`, `profile_url`, `show_in_profile`, `metadata`.
+
+`metadata` is JSON as text; most go into an answer as they are.
+"""
+
+
+class Taken(Exception):
+    """The pair is linked already: to this user with other values, or to another user."""
+
+
+class LimitReached(Exception):
+    """The user has as many associations as one may have."""
+
+
+class NotFound(Exception):
+    """This user has no such association."""
+
+
+class Created(NamedTuple):
+    row: Row
+    is_new: bool
+    """False when exactly this was stored already."""
+
+
+_TABLE = Association.__table__
+_SHOWN = (
+    _TABLE.c.user_id,
+    _TABLE.c.provider,
+    _TABLE.c.ext_id,
+    _TABLE.c.profile_url,
+    _TABLE.c.show_in_profile,
+    sa.cast(_TABLE.c.metadata, sa.Text).label("metadata"),
+)
+# Not by the columns' names: in an UPDATE those mean new values.
+_IS_PAIR = sa.and_(
+    _TABLE.c.provider == sa.bindparam("of_provider"), _TABLE.c.ext_id == sa.bindparam("of_ext_id")
+)
+_IS_OF_USER = _TABLE.c.user_id == sa.bindparam("of_user_id")
+# `LIMIT` keeps the count cheap however many a user has.
+_HELD = (
+    sa.select(sa.func.count())
+    .select_from(
+        sa.select(_TABLE.c.user_id).where(_IS_OF_USER).limit(sa.bindparam("limit")).subquery()
+    )
+    .scalar_subquery()
+)
+
+
+@Statement
+def _insert(dialect: str) -> Any:
+    """INSERT unless the cap is reached or the pair is taken; the constraint decides on that."""
+    # One parameter for both times: each costs its share of the time in the client.
+    parameter = {"created_at": "now", "updated_at": "now", "user_id": "of_user_id"}
+    row = sa.select(*(sa.bindparam(parameter.get(c.name, c.name), type_=c.type) for c in _TABLE.c))
+    return (
+        insert_of(dialect)(Association)
+        .from_select(_TABLE.c.keys(), row.where(sa.bindparam("limit") > _HELD))
+        .on_conflict_do_nothing(index_elements=list(_TABLE.primary_key))
+        .returning(*_SHOWN)
+    )
+
+
+_LIST_ALL = (
+    sa.select(*_SHOWN)
+    .where(_IS_OF_USER)
+    .order_by(_TABLE.c.created_at, _TABLE.c.provider, _TABLE.c.ext_id)
+)
+_list_all = Statement(_LIST_ALL)
+_list_shown = Statement(_LIST_ALL.where(_TABLE.c.show_in_profile))
+_look_up = Statement(sa.select(*_SHOWN).where(_IS_PAIR))
+_count = Statement(sa.select(_HELD.label("held")))
+_delete = Statement(sa.delete(Association).where(_IS_PAIR, _IS_OF_USER).returning(_TABLE.c.user_id))
+
+
+@cache
+def _update(*names: str) -> Statement:
+    """UPDATE of these columns and no other; one of few, as there are few details."""
+    return Statement(
+        sa.update(Association)
+        .where(_IS_PAIR, _IS_OF_USER)
+        .values({_TABLE.c[name]: sa.bindparam(f"new_{name}") for name in names})
+        .values(updated_at=sa.bindparam("now"))
+        .returning(*_SHOWN)
+    )
+
+
+def create(association: Mapping[str, Any], *, created_by: int, limit: int) -> Created:
+    """Link a user to an identity.
+
+    Args:
+        association: the resource's six fields, valid.
+        created_by: the id of the acting user.
+        limit: how many associations a user may have.
+
+    Raises:
+        Taken: somebody has the pair, and this is no repetition of what is stored.
+        LimitReached: the user has `limit` associations already.
+    """
+    new = {**association, "now": datetime.now(UTC), "created_by": created_by, "limit": limit}
+    user_id = new["of_user_id"] = new.pop("user_id")
+    for _ in range(RETRIES):
+        if rows := execute(_insert, new):
+            return Created(rows[0], is_new=True)
+        # Refused. Ask why, in the same way whoever has the pair.
+        existing = look_up(association["provider"], association["ext_id"])
+        held: int = execute(_count, {"of_user_id": user_id, "limit": limit})[0].held
+        if existing and _is_same(_as_association(existing[0]), association):
+            return Created(existing[0], is_new=False)
+        if held >= limit:
+            raise LimitReached
+        if existing:
+            raise Taken
+        # What stood in the way was deleted in the meantime.
+    raise Unavailable("the pair is created and deleted over and over")
+
+
+def list_of_user(user_id: int, *, with_hidden: bool) -> Sequence[Row]:
+    """A user's associations by creation; without the hidden ones if so told."""
+    return execute(_list_all if with_hidden else _list_shown, {"of_user_id": user_id})
+
+
+def look_up(provider: str, ext_id: str) -> Sequence[Row]:
+    """The association with this pair, whoever has it: no row or one."""
+    return execute(_look_up, {"of_provider": provider, "of_ext_id": ext_id})
+
+
+def change(user_id: int, provider: str, ext_id: str, changes: Mapping[str, Any]) -> Row:
+    """Set the fields in `changes` and no other, so that parallel changes don't undo each other.
+
+    Raises:
+        NotFound: this user has no such association.
+    """
+    new = {f"new_{name}": value for name, value in changes.items()}
+    rows = execute(
+        _update(*sorted(changes)),
+        {**_key(user_id, provider, ext_id), **new, "now": datetime.now(UTC)},
+    )
+    if not rows:
+        raise NotFound
+    return rows[0]
+
+
+def delete(user_id: int, provider: str, ext_id: str) -> None:
+    """Unlink.
+
+    Raises:
+        NotFound: this user has no such association.
+    """
+    if not execute(_delete, _key(user_id, provider, ext_id)):
+        raise NotFound
+
+
+def _key(user_id: int, provider: str, ext_id: str) -> dict[str, Any]:
+    return {"of_user_id": user_id, "of_provider": provider, "of_ext_id": ext_id}
+
+
+def _as_association(row: Row) -> dict[str, Any]:
+    # Not strictly: what was put there by SQL may hold what no request could bring.
+    metadata = row.metadata and json.loads(row.metadata)
+    return {**row._asdict(), "metadata": metadata}
+
+
+def _is_same(one: Any, other: Any) -> bool:
+    """Equal as JSON values: to Python `True == 1`, but to JSON it is another value."""
+    if isinstance(one, dict) and isinstance(other, dict):
+        return one.keys() == other.keys() and all(_is_same(one[key], other[key]) for key in one)
+    if isinstance(one, list) and isinstance(other, list):
+        return len(one) == len(other) and all(map(_is_same, one, other))
+    return isinstance(one, bool) == isinstance(other, bool) and bool(one == other)

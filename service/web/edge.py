@@ -1,0 +1,91 @@
+"""Around every request: its id, its headers, CORS, the longest target, its line in the log."""
+
+import random
+import re
+import time
+from functools import lru_cache
+from typing import Any
+
+from flask import Flask, Response, g, request
+
+from service.telemetry import logs, metrics
+from service.web import errors
+
+LONGEST_TARGET = 8 * 1024  # bytes
+LARGEST_BODY = 64 * 1024  # bytes
+
+_SANE_REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,128}")
+_CORS_PREFLIGHT = {
+    "Access-Control-Allow-Methods": "GET, HEAD, POST, PATCH, DELETE, OPTIONS",
+    "Access-Control-Allow-Headers": "Authorization, Content-Type, X-Request-ID",
+    "Access-Control-Max-Age": "86400",
+}
+
+
+def init_app(app: Flask, cors_origins: frozenset[str]) -> None:
+    """Wrap every request of `app`; `cors_origins` may call it from a browser (`*`: all may)."""
+    # One more: Werkzeug cuts a chunked body off at its limit without a word, and the parser
+    # must see that there was more.
+    app.config["MAX_CONTENT_LENGTH"] = LARGEST_BODY + 1
+
+    @app.before_request
+    def begin() -> None:
+        environ = request.environ
+        given = environ.get("HTTP_X_REQUEST_ID", "")
+        state = g._get_current_object()  # once: each use of a proxy looks it up
+        state.started = time.perf_counter()
+        state.request_id = given if _SANE_REQUEST_ID.fullmatch(given) else _new_id()
+        state.actor_id = state.refusal = None
+        if _target_length(environ) > LONGEST_TARGET:
+            raise errors.of_status(414)
+        if environ["PATH_INFO"].startswith("//"):
+            raise errors.of_status(404)  # which the router would tidy
+
+    @app.after_request
+    def end(response: Response) -> Response:
+        state = g._get_current_object()
+        headers = response.headers
+        # Only what says otherwise may be stored: the documentation's files.
+        if not any(name == "Cache-Control" for name, _ in headers):
+            headers.add("Cache-Control", "no-store")
+        headers.add("X-Content-Type-Options", "nosniff")
+        headers.add("X-Request-ID", state.request_id)
+        if cors_origins:
+            _allow_origin(response, cors_origins)
+        operation = operation_of(request.endpoint)
+        duration = time.perf_counter() - state.started
+        metrics.observe(operation, response.status_code, duration, state.refusal)
+        logs.request_done(operation, response.status_code, duration, state.refusal)
+        return response
+
+
+@lru_cache(maxsize=256)
+def operation_of(endpoint: str | None) -> str:
+    """The operation's name for logs and metrics: one for both forms of the path."""
+    return (endpoint or "none").rpartition(".")[2].removesuffix("_for_user")
+
+
+def _new_id() -> str:
+    return f"{random.getrandbits(128):032x}"
+
+
+def _target_length(environ: dict[str, Any]) -> int:
+    # gunicorn tells the target as it was sent; elsewhere it is put together again.
+    target = environ.get("RAW_URI") or f"{environ['PATH_INFO']}?{environ.get('QUERY_STRING', '')}"
+    return len(target)
+
+
+def _allow_origin(response: Response, origins: frozenset[str]) -> None:
+    headers = response.headers
+    if "*" in origins:
+        headers["Access-Control-Allow-Origin"] = "*"
+    else:
+        # Also when there is no Origin: a cache must not give this answer to a browser.
+        headers.add("Vary", "Origin")
+        origin = request.environ.get("HTTP_ORIGIN")
+        if origin not in origins:
+            return
+        headers["Access-Control-Allow-Origin"] = origin
+    headers["Access-Control-Expose-Headers"] = "X-Request-ID, Retry-After"
+    if request.method == "OPTIONS":
+        headers.update(_CORS_PREFLIGHT)

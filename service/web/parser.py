@@ -1,0 +1,189 @@
+"""What a request must be before a schema sees it: webargs' parser, stricter."""
+
+import re
+from collections.abc import Iterable
+from typing import Any, NoReturn
+from urllib.parse import parse_qsl
+
+from flask import Request, current_app, request
+from marshmallow import Schema, ValidationError
+from webargs.flaskparser import FlaskParser
+from werkzeug.datastructures import MIMEAccept
+from werkzeug.http import parse_accept_header, parse_options_header
+
+from service import strict_json
+from service.schemas.fields import canonical_id, refusal
+from service.web import edge, errors
+from service.web.errors import Entry, Problem
+
+_LONGEST_NAME = 100
+_BROKEN_ESCAPE = re.compile(rb"%(?![0-9A-Fa-f]{2})")
+
+
+class StrictParser(FlaskParser):
+    """Refuses in the contract's order: 406, 413, then 400 with everything that is wrong.
+
+    webargs reads a body of another media type as empty, takes UTF-16, NaN and repeated keys,
+    and drops unknown and repeated query parameters in silence.
+    """
+
+    DEFAULT_VALIDATION_STATUS = 400
+    # None: what is unknown is the schema's decision, everywhere.
+    DEFAULT_UNKNOWN_BY_LOCATION = {"json": None, "query": None, "json_or_query": None}
+    __location_map__ = {
+        "json": "load_json",
+        "query": "load_query",
+        "json_or_query": "load_json_or_query",
+    }
+
+    def parse(self, argmap: Any, req: Request | None = None, **kwargs: Any) -> Any:
+        req = req or request
+        _refuse_unless_json_is_accepted(req)
+        if (req.content_length or 0) > edge.LARGEST_BODY:
+            raise errors.of_status(413)
+        return super().parse(argmap, req, **kwargs)
+
+    def load_json(self, req: Request, schema: Schema) -> dict[str, Any]:
+        """The body; and no query with it."""
+        if unwanted := _read_query(req):
+            raise ValidationError(_unknown(unwanted))
+        found = _with_path_user(_read_json(req, _read_body(req)), req)
+        if getattr(schema, "takes_listed_providers_only", False):
+            found = _with_listed_provider(found)
+        return found
+
+    def load_query(self, req: Request, schema: Schema) -> dict[str, Any]:
+        """The query; where the path names the user there is nothing left to ask."""
+        query = _read_query(req)
+        if query and req.view_args:
+            raise ValidationError(_unknown(query))
+        return _with_path_user(query, req)
+
+    def load_json_or_query(self, req: Request, schema: Schema) -> dict[str, Any]:
+        """The body's pair if it holds one, else the query's; the user from either."""
+        query = _read_query(req)
+        if unwanted := query.keys() - schema.fields:
+            raise ValidationError(_unknown(sorted(unwanted)))
+        raw = _read_body(req)
+        body = _read_json(req, raw) if raw else {}
+        source = body if body.keys() & {"provider", "ext_id"} else query
+        found = {name: value for name, value in source.items() if name in ("provider", "ext_id")}
+        for named in (body, query):
+            if "user_id" in named:
+                found = _with_user(found, named["user_id"])
+        return _with_path_user(found, req)
+
+    def handle_error(
+        self, error: ValidationError, req: Request, schema: Schema, **_: Any
+    ) -> NoReturn:
+        (messages,) = error.messages.values()  # type: ignore[union-attr]  # of the one location
+        entries = [
+            Entry(_code_of(texts[0]), str(texts[0]), None if name == "_schema" else _clip(name))
+            for name, texts in messages.items()
+        ]
+        raise Problem(400, *entries)
+
+
+def _refuse_unless_json_is_accepted(req: Request) -> None:
+    header = req.environ.get("HTTP_ACCEPT")
+    if not header or header == "*/*":
+        return
+    accepted = parse_accept_header(header, MIMEAccept)
+    if not (accepted.quality("application/json") or accepted.quality(errors.MEDIA_TYPE)):
+        raise errors.of_status(406)
+
+
+def _read_body(req: Request) -> bytes:
+    if length := req.content_length:
+        # As PEP 3333 has it: Werkzeug puts two more streams around this one.
+        try:
+            raw: bytes = req.environ["wsgi.input"].read(length)
+        except OSError:  # the client is gone
+            raise errors.of_status(400) from None
+        if len(raw) < length:
+            raise errors.of_status(400)
+        return raw
+    raw = req.get_data(cache=False)
+    if len(raw) > edge.LARGEST_BODY:  # and did not say so
+        raise errors.of_status(413)
+    return raw
+
+
+def _read_json(req: Request, raw: bytes) -> dict[str, Any]:
+    """The body as a JSON object."""
+    if req.environ.get("CONTENT_TYPE") != "application/json":
+        _refuse_unless_json(req.environ.get("CONTENT_TYPE", ""))
+    try:
+        body = strict_json.loads(raw.decode())
+    except ValueError as error:
+        why = "not UTF-8" if isinstance(error, UnicodeDecodeError) else str(error)
+        text = f"The body is not well-formed JSON: {why}."
+        raise Problem(400, Entry("parse_error", text)) from None
+    if type(body) is not dict:
+        raise Problem(400, Entry("invalid", "The body must be a JSON object."))
+    return body
+
+
+def _refuse_unless_json(content_type: str) -> None:
+    media_type, parameters = parse_options_header(content_type)
+    charset = parameters.get("charset", "utf-8")
+    if media_type.lower() != "application/json" or charset.lower() != "utf-8":
+        text = "Send the body as Content-Type: application/json, in UTF-8."
+        raise Problem(400, Entry("unsupported_media_type", text))
+
+
+def _read_query(req: Request) -> dict[str, Any]:
+    """The query's parameters, each at most once."""
+    if not req.query_string:
+        return {}
+    try:
+        if _BROKEN_ESCAPE.search(req.query_string):
+            raise ValueError  # which parse_qsl would take as it stands
+        pairs = parse_qsl(
+            req.query_string.decode(), keep_blank_values=True, errors="strict", max_num_fields=100
+        )
+    except ValueError:
+        text = "The query is not made of names and values in percent-encoded UTF-8."
+        raise Problem(400, Entry("parse_error", text)) from None
+    query = dict(pairs)
+    if len(query) != len(pairs):
+        names = [name for name, _ in pairs]
+        repeated = sorted({name for name in names if names.count(name) > 1})
+        text = refusal("repeated", "Send this parameter once.")
+        raise ValidationError({name: [text] for name in repeated})
+    return query
+
+
+def _with_path_user(found: dict[str, Any], req: Request) -> dict[str, Any]:
+    """The path's user stands for the fields'; fields that name another are refused by theirs."""
+    return _with_user(found, req.view_args["user_id"]) if req.view_args else found
+
+
+def _with_user(found: dict[str, Any], user_id: Any) -> dict[str, Any]:
+    named = found.get("user_id", user_id)
+    if canonical_id(named) is not None and canonical_id(named) != canonical_id(user_id):
+        named = refusal("mismatch", "Another user than this one is named beside it; leave it out.")
+    return {**found, "user_id": named}
+
+
+def _with_listed_provider(found: dict[str, Any]) -> dict[str, Any]:
+    listed = current_app.config["PROVIDERS"]
+    provider = found.get("provider")
+    if listed and isinstance(provider, str) and provider not in listed:
+        text = f"This provider can't be linked here; these can: {', '.join(sorted(listed))}."
+        return {**found, "provider": refusal("invalid_choice", text)}
+    return found
+
+
+def _unknown(names: Iterable[str]) -> dict[str, list[str]]:
+    text = "There is no such query parameter here; leave it out."
+    return {name: [refusal("unknown", text)] for name in names}
+
+
+def _code_of(text: str) -> str:
+    return getattr(text, "code", "invalid")
+
+
+def _clip(name: object) -> str:
+    """A field's name as the client sent it, which may be anything."""
+    return str(name).encode(errors="backslashreplace").decode()[:_LONGEST_NAME]

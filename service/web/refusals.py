@@ -1,0 +1,142 @@
+"""What the OpenAPI document says of refusals: their statuses, headers and the one body."""
+
+from http import HTTPStatus
+from typing import Any
+
+from apispec import APISpec
+
+from service.web import errors
+from service.web.errors import Entry
+
+Json = dict[str, Any]
+
+OF_ANY_OPERATION = (405, 406, 414, 429, 500, 503)
+_DESCRIPTIONS = {
+    400: "Malformed or against a rule; all broken fields at once. Codes of a field: `required`, "
+    "`null`, `invalid`, `max_length`, `unknown`, `repeated`, `not_applicable` (not with this "
+    "provider), `invalid_choice` (a provider that can't be linked here), `mismatch` (another "
+    "user than is named beside it). Of the request: `parse_error`, `unsupported_media_type`, "
+    "`invalid`.",
+    401: "No token (`not_authenticated`), or one that isn't good (`invalid_token`).",
+    403: "The token is good, but doesn't allow this.",
+    404: "This user has no such association, whoever else may; or the path's user can't exist.",
+    405: "Another method than those of this path.",
+    406: "`Accept` admits neither JSON nor problem+json.",
+    409: "The pair is linked already, to this user with other values or to another user "
+    "(`unique`); or the user has as many associations as one may have (`limit`).",
+    413: "The body is larger than 64 KiB.",
+    414: "The request target is longer than 8 KiB.",
+    429: "Too many requests, says the reverse proxy.",
+    500: "A bug. The message tells the request's id and nothing of the inside.",
+    503: "The database can't do this for now; try again, which does no harm.",
+}
+# Where the status alone doesn't say it.
+_ENTRIES = {
+    400: Entry("required", "This field is required.", "ext_id"),
+    409: Entry("unique", "This provider and ext_id are linked already, or with other values."),
+    500: Entry("error", "Something went wrong here; the log tells more under request id 0b7f2c61."),
+}
+_HEADERS: dict[str, Json] = {
+    "X-Request-ID": {
+        "description": "The request's id in the log: the caller's own `X-Request-ID` if it has "
+        "1 to 128 of `A-Z a-z 0-9 . _ -`, else a new one.",
+        "schema": {"type": "string", "pattern": "^[A-Za-z0-9._-]{1,128}$"},
+        "example": "0b7f2c61d3f54d0e9a3c5b1a2f6e8d47",
+    },
+    "WWW-Authenticate": {
+        "description": 'With `error="invalid_token"` when a token was sent.',
+        "schema": {"type": "string", "pattern": "^Bearer"},
+        "example": "Bearer",
+    },
+    "Allow": {
+        "description": "The methods that this path serves.",
+        "schema": {"type": "string"},
+        "example": "GET, HEAD, POST, PATCH, DELETE, OPTIONS",
+    },
+    "Retry-After": {
+        "description": "Seconds to wait.",
+        "schema": {"type": "integer", "minimum": 0},
+        "example": errors.RETRY_AFTER,
+    },
+}
+_HEADER_OF = {401: "WWW-Authenticate", 405: "Allow", 429: "Retry-After", 503: "Retry-After"}
+
+
+def _object(description: str, **properties: Json) -> Json:
+    return {
+        "type": "object",
+        "description": description,
+        "properties": properties,
+        "required": list(properties),
+        "additionalProperties": False,
+    }
+
+
+def _text(description: str, example: str) -> Json:
+    return {"type": "string", "description": description, "examples": [example]}
+
+
+_CODE = _text("What is wrong, for programs.", _ENTRIES[400].code)
+_MESSAGE = _text("What is wrong, for people.", _ENTRIES[400].message)
+_PROBLEM = _object(
+    "The body of every refusal (RFC 9457).",
+    type=_text("Always this.", "about:blank") | {"const": "about:blank"},
+    title=_text("The status in words.", HTTPStatus(400).phrase),
+    status={"type": "integer", "description": "The status.", "examples": [400]},
+    detail=_text("The first message.", _ENTRIES[400].message),
+    errors={
+        "type": "array",
+        "description": "All that is wrong, with fields or with the request as a whole.",
+        "examples": [[_ENTRIES[400].as_json()]],
+        "minItems": 1,
+        "items": {
+            "oneOf": [
+                {"$ref": "#/components/schemas/" + name} for name in ("FieldError", "RequestError")
+            ]
+        },
+    },
+)
+_FIELD_ERROR = _object(
+    "What is wrong with one field.",
+    field=_text("The field or query parameter.", "ext_id"),
+    messages={
+        "type": "array",
+        "description": "One message.",
+        "examples": [_ENTRIES[400].as_json()["messages"]],
+        "minItems": 1,
+        "items": {"$ref": "#/components/schemas/RequestError"},
+    },
+)
+_REQUEST_ERROR = _object("What is wrong.", code=_CODE, message=_MESSAGE)
+
+
+def register(spec: APISpec) -> None:
+    """Add to the document's components; a status' response has the name of `HTTPStatus`."""
+    spec.components.schema("RequestError", _REQUEST_ERROR)
+    spec.components.schema("FieldError", _FIELD_ERROR)
+    spec.components.schema("Problem", _PROBLEM)
+    for name, header in _HEADERS.items():
+        spec.components.header(name, {"required": True, **header})
+    for status, description in _DESCRIPTIONS.items():
+        names = ["X-Request-ID", *filter(None, [_HEADER_OF.get(status)])]
+        content = {
+            "schema": {"$ref": "#/components/schemas/Problem"},
+            "example": _example(status),
+        }
+        response = {
+            "description": description,
+            "headers": {name: name for name in names},
+            "content": {errors.MEDIA_TYPE: content},
+        }
+        spec.components.response(HTTPStatus(status).name, response)
+
+
+def _example(status: int) -> Json:
+    entry = _ENTRIES.get(status) or errors.of_status(status).entries[0]
+    return {
+        "type": "about:blank",
+        "title": HTTPStatus(status).phrase,
+        "status": status,
+        "detail": entry.message,
+        "errors": [entry.as_json()],
+    }

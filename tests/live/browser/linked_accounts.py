@@ -1,0 +1,104 @@
+"""The example page as its tests see it, and what stands behind it in the database."""
+
+import json
+import sqlite3
+import urllib.request
+from contextlib import closing
+from typing import Any
+from urllib.parse import quote
+
+from selenium.webdriver.common.by import By
+from selenium.webdriver.remote.webelement import WebElement
+
+from tests.live.browser.screen import Screen
+from tests.live.client.live import Server
+from tests.support.factories import token
+
+COLUMNS = ("provider", "ext_id", "profile_url", "show_in_profile", "metadata")
+
+
+def stored(service: Server, user: int) -> list[dict[str, Any]]:
+    """What the database holds of this user, oldest first."""
+    query = (
+        f"SELECT {', '.join(COLUMNS)} FROM social_association"
+        " WHERE user_id = ? ORDER BY created_at, provider, ext_id"
+    )
+    with closing(sqlite3.connect(f"file:{service.database}?mode=ro", uri=True)) as connection:
+        rows = [dict(zip(COLUMNS, row, strict=True)) for row in connection.execute(query, [user])]
+    for row in rows:
+        row["show_in_profile"] = bool(row["show_in_profile"])
+        row["metadata"] = row["metadata"] and json.loads(row["metadata"])
+    return rows
+
+
+def row(provider: str, ext_id: str, **changes: Any) -> dict[str, Any]:
+    """What the database holds of an association that was given nothing else."""
+    unset = {"profile_url": None, "show_in_profile": False, "metadata": None}
+    return {"provider": provider, "ext_id": ext_id} | unset | changes
+
+
+def link(service: Server, user: int, provider: str, ext_id: str, **fields: Any) -> None:
+    """Link an account before the page is opened."""
+    request = urllib.request.Request(
+        f"{service.url}/api/v2/user/{user}/provider/",
+        json.dumps({"provider": provider, "ext_id": ext_id} | fields).encode(),
+        {"Authorization": f"Bearer {token(user)}", "Content-Type": "application/json"},
+    )
+    with urllib.request.urlopen(request) as response:
+        assert response.status == 201
+
+
+class LinkedAccounts:
+    def __init__(self, screen: Screen, origin: str, api: str) -> None:
+        self.screen = screen
+        screen.open(f"{origin}/?api={quote(api, safe='')}")
+
+    def sign_in(self, token: str) -> None:
+        self.fill("token", token)
+        self.screen.find("#sign-in-form [type=submit]").click()
+
+    def signed_in(self) -> "LinkedAccounts":
+        self.screen.eventually(self.screen.find("#accounts").is_displayed)
+        return self
+
+    def fill(self, field: str, text: str) -> None:
+        element = self.screen.find(f"#{field}")
+        element.clear()
+        element.send_keys(text)
+
+    def add(self, **fields: str) -> None:
+        for field, text in fields.items():
+            self.fill(field, text)
+        self.screen.find("#add-form [type=submit]").click()
+
+    def accounts(self) -> list[WebElement]:
+        return self.screen.find_all(".account")
+
+    def account(self, ext_id: str) -> WebElement:
+        (found,) = [row for row in self.accounts() if row.get_attribute("data-ext-id") == ext_id]
+        return found
+
+    def switch(self, ext_id: str) -> WebElement:
+        return self.account(ext_id).find_element(By.CSS_SELECTOR, "[role=switch]")
+
+    def ask_to_remove(self, ext_id: str) -> None:
+        self.account(ext_id).find_element(By.CSS_SELECTOR, "button").click()
+
+    def says(self, text: str) -> None:
+        """Wait until the live region says so."""
+        status = self.screen.find("#status")
+        assert status.get_attribute("aria-live") == "polite"
+        self.screen.eventually(lambda: status.text == text)
+
+    def error_at(self, field: str) -> str:
+        """The error that a screen reader reads out with the field, once there is one."""
+        element = self.screen.find(f"#{field}")
+        self.screen.eventually(lambda: element.get_attribute("aria-invalid") == "true")
+        assert f"{field}-error" in (element.get_attribute("aria-describedby") or "").split()
+        error = self.screen.find(f"#{field}-error")
+        assert error.is_displayed()
+        return error.text
+
+    def form_error(self, form: str) -> str:
+        """The error about a form as a whole, once there is one."""
+        return self.screen.eventually(lambda: self.screen.find(f"#{form} .form-error").text)

@@ -1,0 +1,63 @@
+"""Associations as the store takes them, and as they lie in the table."""
+
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+
+from service.database import db, execute
+from service.database.statements import Statement
+from service.models import Association
+from service.store import associations
+
+TABLE: Any = Association.__table__
+
+
+def association(**changes: Any) -> dict[str, Any]:
+    """One of user 7 at a provider that isn't `external`, as it comes from the schemas."""
+    return {
+        "user_id": 7,
+        "provider": "facebook",
+        "ext_id": "fb-1",
+        "profile_url": None,
+        "show_in_profile": False,
+        "metadata": None,
+    } | changes
+
+
+def external(**changes: Any) -> dict[str, Any]:
+    return association(provider="external", ext_id="ex-1", **changes)
+
+
+def link(*, created_by: int = 7, limit: int = 100, **changes: Any) -> associations.Created:
+    return associations.create(association(**changes), created_by=created_by, limit=limit)
+
+
+def rows() -> list[dict[str, Any]]:
+    """The whole table, by pair; read by another way than the store's."""
+    query = sa.select(TABLE).order_by(TABLE.c.provider, TABLE.c.ext_id)
+    with db.engine.connect() as connection:
+        return [dict(row._mapping) for row in connection.execute(query)]
+
+
+def row() -> dict[str, Any]:
+    """The only row of the table."""
+    (only,) = rows()
+    return only
+
+
+def insert(*, created_at: datetime, **changes: Any) -> None:
+    """Put a row into the table as it never came through the store."""
+    values = association(**changes) | {
+        "created_at": created_at,
+        "updated_at": created_at,
+        "created_by": 7,
+    }
+    with db.engine.connect() as connection:
+        connection.execute(sa.insert(TABLE).values(values))
+
+
+def ask(sql: str) -> Any:
+    """Run a statement on the service's own way; gives the one value that comes back."""
+    ((value,),) = execute(Statement(sa.text(sql).columns(sa.column("value"))))
+    return value

@@ -1,0 +1,145 @@
+"""The migrations go up, down and up again, and make what the models say."""
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import flask_migrate
+import pytest
+import sqlalchemy as sa
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from flask import Flask
+
+from service import MIGRATIONS
+from service.database import db
+from service.store import admins, revision
+from tests.support.databases import KINDS, application, empty_postgresql
+
+Schema = dict[str, Any]
+
+ON_POSTGRESQL = {
+    "columns": """
+        SELECT table_name, ordinal_position, column_name, data_type, character_maximum_length,
+               collation_name, is_nullable, column_default, is_identity
+        FROM information_schema.columns WHERE table_schema = 'public' ORDER BY 1, 2""",
+    "constraints": """
+        SELECT conrelid::regclass::text, conname, pg_get_constraintdef(oid)
+        FROM pg_constraint WHERE connamespace = 'public'::regnamespace ORDER BY 1, 2""",
+    "indexes": "SELECT indexname, indexdef FROM pg_indexes WHERE schemaname = 'public' ORDER BY 1",
+    "others": """
+        SELECT relkind, relname FROM pg_class
+        WHERE relnamespace = 'public'::regnamespace ORDER BY 1, 2""",
+}
+
+
+@pytest.fixture(params=KINDS)
+def empty_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    """The URL of a database of the test's own, with nothing in it."""
+    if request.param == "sqlite":
+        yield f"sqlite:///{tmp_path}/empty.db"
+    else:
+        with empty_postgresql(request.getfixturevalue("postgresql_url")) as url:
+            yield url
+
+
+@pytest.fixture
+def app(empty_url: str) -> Iterator[Flask]:
+    with application(empty_url) as app:
+        yield app
+
+
+def schema() -> Schema:
+    """What the current application's database holds, but for Alembic's own table."""
+    with db.engine.connect() as connection:
+        if connection.dialect.name == "sqlite":
+            query = "SELECT type, name, sql FROM sqlite_master ORDER BY type, name"
+            return {
+                f"{row.type} {row.name}": normal(row.sql)
+                for row in connection.execute(sa.text(query))
+                if "alembic_version" not in row.name
+            }
+        return {
+            f"{kind} {number}": tuple(row)
+            for kind, query in ON_POSTGRESQL.items()
+            for number, row in enumerate(connection.execute(sa.text(query)))
+            if "alembic_version" not in str(row)
+        }
+
+
+def normal(sql: str | None) -> set[str]:
+    """A statement's parts; in which order a table's constraints stand means nothing."""
+    head, _, parts = re.sub(r"\s+", " ", sql or "").partition("(")
+    return {head.strip(), *(part.strip(" ,)(") for part in re.split(r", (?![^(]*\))", parts))}
+
+
+def create_from_models() -> None:
+    with db.engine.connect() as connection:
+        for table in db.metadata.sorted_tables:
+            connection.execute(sa.schema.CreateTable(table))
+            for index in table.indexes:
+                connection.execute(sa.schema.CreateIndex(index))
+
+
+def test_upgrade_reaches_the_newest_revision(app: Flask) -> None:
+    flask_migrate.upgrade()
+    assert revision.current() == ScriptDirectory(MIGRATIONS).get_current_head()
+
+
+def test_upgrading_twice_changes_nothing(app: Flask) -> None:
+    flask_migrate.upgrade()
+    before = schema()
+    flask_migrate.upgrade()
+    assert schema() == before
+
+
+def test_downgrade_to_base_leaves_nothing_behind(app: Flask) -> None:
+    flask_migrate.upgrade()
+    flask_migrate.downgrade(revision="base")
+    assert schema() == {}
+    assert revision.current() is None
+
+
+def test_downgrade_and_upgrade_again_make_the_same(app: Flask) -> None:
+    flask_migrate.upgrade()
+    before = schema()
+    flask_migrate.downgrade(revision="base")
+    flask_migrate.upgrade()
+    assert schema() == before != {}
+
+
+def test_each_migration_goes_down_and_up_by_itself(app: Flask) -> None:
+    for script in reversed(list(ScriptDirectory(MIGRATIONS).walk_revisions())):
+        flask_migrate.upgrade(revision=script.revision)
+        flask_migrate.downgrade(revision="-1")
+        flask_migrate.upgrade(revision=script.revision)
+
+
+def test_there_is_one_head() -> None:
+    assert len(ScriptDirectory(MIGRATIONS).get_heads()) == 1
+
+
+def test_autogenerate_finds_nothing_to_do(app: Flask) -> None:
+    flask_migrate.upgrade()
+    with db.engine.connect() as connection:
+        options = {"compare_type": True, "compare_server_default": True}
+        found = compare_metadata(MigrationContext.configure(connection, opts=options), db.metadata)
+    assert found == []
+
+
+def test_migrations_and_models_make_the_same_tables_checks_and_collations(app: Flask) -> None:
+    flask_migrate.upgrade()
+    migrated = schema()
+    flask_migrate.downgrade(revision="base")
+    create_from_models()
+    assert schema() == migrated
+    assert "only_external_has_metadata" in str(migrated)
+
+
+def test_upgrade_keeps_the_rows(app: Flask) -> None:
+    flask_migrate.upgrade()
+    admins.grant(7)
+    flask_migrate.upgrade()
+    assert admins.all_granted() == [7]

@@ -1,0 +1,154 @@
+"""Every rule of the tables has a name and holds, whoever writes past the service."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import psycopg
+import pytest
+import sqlalchemy as sa
+from flask import Flask
+
+from service.database import db
+from service.models import Association
+from tests.support.databases import ON_POSTGRESQL
+
+NOW = "2026-01-02 03:04:05.000006+00:00"
+ASSOCIATION: dict[str, Any] = {
+    "provider": "facebook",
+    "ext_id": "fb-1",
+    "user_id": 7,
+    "profile_url": None,
+    "show_in_profile": False,
+    "metadata": None,
+    "created_at": NOW,
+    "updated_at": NOW,
+    "created_by": 7,
+}
+EXTERNAL = ASSOCIATION | {"provider": "external", "ext_id": "ex-1"}
+GRANT: dict[str, Any] = {"user_id": 7, "granted_at": NOW}
+LONGEST = ASSOCIATION | {
+    "provider": "x" * 64,
+    "ext_id": "😀" * 255,
+    "user_id": 2**63 - 1,
+    "created_by": 2**63 - 1,
+    "profile_url": "x" * 2048,
+    "show_in_profile": True,
+}
+GOOD = [ASSOCIATION, EXTERNAL | {"metadata": "{}"}, LONGEST, GRANT]
+# A row for each rule, and the rule that it breaks; but for the keys, which take two.
+BAD = [
+    (ASSOCIATION | {"user_id": 0}, "ck_social_association_user_id_is_positive"),
+    (ASSOCIATION | {"user_id": -1}, "ck_social_association_user_id_is_positive"),
+    (ASSOCIATION | {"created_by": 0}, "ck_social_association_created_by_is_positive"),
+    (ASSOCIATION | {"provider": ""}, "ck_social_association_provider_is_lower_case"),
+    (ASSOCIATION | {"provider": "Facebook"}, "ck_social_association_provider_is_lower_case"),
+    (ASSOCIATION | {"provider": "External"}, "ck_social_association_provider_is_lower_case"),
+    (ASSOCIATION | {"ext_id": ""}, "ck_social_association_ext_id_has_a_length"),
+    (EXTERNAL | {"profile_url": "x"}, "ck_social_association_external_has_no_profile_url"),
+    (EXTERNAL | {"profile_url": ""}, "ck_social_association_external_has_no_profile_url"),
+    (EXTERNAL | {"show_in_profile": True}, "ck_social_association_external_is_not_in_profile"),
+    (ASSOCIATION | {"metadata": "{}"}, "ck_social_association_only_external_has_metadata"),
+    (ASSOCIATION | {"metadata": "null"}, "ck_social_association_only_external_has_metadata"),
+    (GRANT | {"user_id": 0}, "ck_admin_grant_user_id_is_positive"),
+]
+KEYS = {
+    "pk_social_association": (ASSOCIATION, EXTERNAL | {"provider": "facebook", "ext_id": "fb-1"}),
+    "pk_admin_grant": (GRANT, GRANT),
+}
+NULLABLE = {"profile_url", "metadata"}
+
+
+@pytest.fixture
+def connection(app: Flask) -> Iterator[sa.Connection]:
+    with app.app_context(), db.engine.connect() as connection:
+        yield connection
+
+
+def insert(connection: sa.Connection, row: dict[str, Any]) -> None:
+    table = "admin_grant" if "granted_at" in row else "social_association"
+    values = ", ".join(f":{name}" for name in row)
+    connection.execute(sa.text(f"INSERT INTO {table} ({', '.join(row)}) VALUES ({values})"), row)
+
+
+def broken(connection: sa.Connection, row: dict[str, Any]) -> str:
+    """What the database names when it refuses the row."""
+    with pytest.raises(sa.exc.IntegrityError) as refused:
+        insert(connection, row)
+    if isinstance(refused.value.orig, psycopg.Error):
+        return str(refused.value.orig.diag.constraint_name or refused.value.orig.diag.column_name)
+    return str(refused.value.orig).rpartition("failed: ")[2]
+
+
+def names(inspector: Any, table: str) -> set[str]:
+    """The names of a table's constraints and indexes."""
+    return {
+        inspector.get_pk_constraint(table)["name"],
+        *(found["name"] for found in inspector.get_check_constraints(table)),
+        *(found["name"] for found in inspector.get_indexes(table)),
+    }
+
+
+@pytest.mark.parametrize("row", GOOD)
+def test_what_keeps_the_rules_is_stored(connection: sa.Connection, row: dict[str, Any]) -> None:
+    insert(connection, row)
+
+
+@pytest.mark.parametrize(("row", "rule"), BAD)
+def test_a_broken_rule_is_refused_by_its_name(
+    connection: sa.Connection, row: dict[str, Any], rule: str
+) -> None:
+    assert broken(connection, row) == rule
+
+
+@pytest.mark.parametrize("key", KEYS)
+def test_two_rows_cannot_have_the_same_key(connection: sa.Connection, key: str) -> None:
+    first, second = KEYS[key]
+    insert(connection, first)
+    named = broken(connection, second)
+    if connection.dialect.name == "sqlite":  # which names the columns instead
+        table = key.removeprefix("pk_")
+        found = sa.inspect(connection).get_pk_constraint(table)
+        assert found["name"] == key
+        assert named == ", ".join(f"{table}.{column}" for column in found["constrained_columns"])
+    else:
+        assert named == key
+
+
+@pytest.mark.parametrize("row", [ASSOCIATION, GRANT], ids=["association", "grant"])
+def test_only_a_detail_may_be_null(connection: sa.Connection, row: dict[str, Any]) -> None:
+    for name in row.keys() - NULLABLE:
+        assert broken(connection, row | {name: None}).rpartition(".")[2] == name
+
+
+def test_the_latest_time_of_nothing_is_none(connection: sa.Connection) -> None:
+    assert connection.scalar(sa.select(sa.func.max(Association.created_at))) is None
+
+
+@ON_POSTGRESQL
+@pytest.mark.parametrize(
+    "change",
+    [{"provider": "x" * 65}, {"ext_id": "x" * 256}, {"profile_url": "x" * 2049}],
+    ids=lambda change: next(iter(change)),
+)
+def test_on_postgresql_what_is_too_long_is_refused(
+    connection: sa.Connection, change: dict[str, str]
+) -> None:
+    with pytest.raises(sa.exc.DataError):
+        insert(connection, ASSOCIATION | change)
+
+
+def test_every_named_constraint_is_broken_by_one_of_these_tests() -> None:
+    named = {
+        str(constraint.name)
+        for table in db.metadata.tables.values()
+        for constraint in table.constraints
+    }
+    assert named == {rule for _, rule in BAD} | KEYS.keys()
+
+
+def test_the_models_and_the_database_have_the_same_names(connection: sa.Connection) -> None:
+    inspector = sa.inspect(connection)
+    for table in db.metadata.sorted_tables:
+        named: tuple[Any, ...] = (*table.constraints, *table.indexes)
+        modelled = {part.name for part in named}
+        assert names(inspector, table.name) == modelled

@@ -1,0 +1,226 @@
+"""How the store goes about it: how many statements, by which index, and who wins a race."""
+
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+from flask import Flask
+
+from service.database import RETRIES, Unavailable, db
+from service.store import admins, associations
+from tests.support import stored
+from tests.support.databases import ON_POSTGRESQL, ON_SQLITE, Plain, watching
+from tests.support.stored import TABLE, association, link
+
+INDEX = "ix_social_association_user_id"
+USERS = 200
+EACH = 10  # associations of each user
+
+
+@pytest.fixture(autouse=True)
+def context(app: Flask) -> Iterator[None]:
+    with app.app_context():
+        yield
+
+
+# statements
+
+
+def test_create_is_one_statement() -> None:
+    with watching() as seen:
+        link()
+    assert len(seen) == 1
+
+
+def test_change_delete_and_list_are_one_statement_each() -> None:
+    link()
+    with watching() as seen:
+        associations.change(7, "facebook", "fb-1", {"show_in_profile": True})
+        associations.list_of_user(7, with_hidden=False)
+        associations.delete(7, "facebook", "fb-1")
+    assert len(seen) == 3
+
+
+def refused(**changes: Any) -> list[str]:
+    with watching() as seen, pytest.raises((associations.Taken, associations.LimitReached)):
+        link(**changes)
+    return seen
+
+
+def test_a_taken_pair_takes_the_same_work_whoever_has_it() -> None:
+    link(ext_id="mine")
+    link(ext_id="theirs", user_id=8)
+    mine = refused(ext_id="mine", show_in_profile=True)
+    assert mine == refused(ext_id="theirs")
+    assert len(mine) == 3
+
+
+def test_taken_says_the_same_whoever_has_it() -> None:
+    link(ext_id="mine")
+    link(ext_id="theirs", user_id=8)
+    said = []
+    for changes in ({"ext_id": "mine", "show_in_profile": True}, {"ext_id": "theirs"}):
+        with pytest.raises(associations.Taken) as taken:
+            link(**changes)
+        said.append((repr(taken.value), taken.value.__cause__, taken.value.__context__))
+    assert said == [("Taken()", None, None)] * 2
+
+
+@pytest.mark.parametrize("owner", [7, 8])
+def test_at_the_cap_the_work_is_the_same_whether_or_not_the_pair_is_taken(owner: int) -> None:
+    link(ext_id="mine")
+    link(ext_id="taken", user_id=owner, show_in_profile=True)
+    assert refused(ext_id="taken", limit=1) == refused(ext_id="free", limit=1)
+
+
+def test_values_never_stand_in_a_statement() -> None:
+    with watching() as seen:
+        link(ext_id="canary", profile_url="https://canary.example/")
+        associations.list_of_user(77777, with_hidden=True)
+        associations.look_up("facebook", "canary")
+        associations.change(7, "facebook", "canary", {"profile_url": "https://canary.example/2"})
+        associations.delete(7, "facebook", "canary")
+        admins.grant(77777)
+        admins.revoke(77777)
+    assert "canary" not in "".join(seen)
+    assert "77777" not in "".join(seen)
+
+
+# plans
+
+
+@pytest.fixture
+def many() -> None:
+    """Associations of many users, in the order in which they would come: not by user."""
+    when = datetime(2026, 1, 2, tzinfo=UTC)
+    values = [
+        association(
+            user_id=1 + number % USERS, ext_id=f"fb-{number}", show_in_profile=bool(number % 2)
+        )
+        | {"created_at": when, "updated_at": when, "created_by": 7}
+        for number in range(USERS * EACH)
+    ]
+    with db.engine.connect() as connection:
+        connection.execute(sa.text("BEGIN"))
+        connection.execute(sa.insert(TABLE), values)
+        connection.execute(sa.text("COMMIT"))
+        connection.execute(sa.text("ANALYZE"))
+
+
+def plans_of(explain: str, act: Callable[[], Any], setting: str = "") -> list[list[Any]]:
+    """The plan of every statement that `act` runs."""
+    plans = []
+
+    def note(plain: Plain, statement: str, parameters: Any) -> None:
+        if setting:
+            plain(setting)
+        plans.append(plain(f"{explain} {statement}", parameters))
+
+    with watching(note):
+        act()
+    assert plans
+    return plans
+
+
+ALL = pytest.param(lambda: associations.list_of_user(7, with_hidden=True), INDEX, id="list")
+PUBLIC = pytest.param(
+    lambda: associations.list_of_user(7, with_hidden=False), INDEX, id="public list"
+)
+LOOK_UP = pytest.param(
+    lambda: associations.look_up("facebook", "fb-7"), "pk_social_association", id="find"
+)
+READS = pytest.mark.parametrize(("act", "index"), [ALL, PUBLIC, LOOK_UP])
+
+
+def nodes(plan: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    yield plan
+    for part in plan.get("Plans", []):
+        yield from nodes(part)
+
+
+def explained_by_postgresql(act: Any, setting: str = "") -> list[dict[str, Any]]:
+    """The nodes of the plans."""
+    plans = plans_of("EXPLAIN (FORMAT JSON)", act, setting)
+    return [node for ((plan,),) in plans for node in nodes(plan[0]["Plan"])]
+
+
+@ON_POSTGRESQL
+@READS
+def test_on_postgresql_reads_go_by_an_index_and_sort_a_users_own_at_most(
+    many: None, act: Any, index: str
+) -> None:
+    found = explained_by_postgresql(act)
+    assert {node["Index Name"] for node in found if "Index Name" in node} == {index}
+    assert "Seq Scan" not in {node["Node Type"] for node in found}
+    assert all(node["Plan Rows"] <= 2 * EACH for node in found)
+
+
+@ON_POSTGRESQL
+@pytest.mark.parametrize(("act", "index"), [ALL, PUBLIC])
+def test_on_postgresql_the_index_is_in_the_lists_order(many: None, act: Any, index: str) -> None:
+    # For a handful of rows the planner may find it cheaper to read a bitmap and sort.
+    found = explained_by_postgresql(act, "SET enable_bitmapscan = off")
+    assert {node["Node Type"] for node in found} == {"Index Scan"}
+
+
+@ON_POSTGRESQL
+def test_on_postgresql_the_cap_is_counted_by_the_index(many: None) -> None:
+    found = explained_by_postgresql(lambda: link(user_id=7, ext_id="new"))
+    assert {node["Index Name"] for node in found if "Index Name" in node} == {INDEX}
+    assert "Seq Scan" not in {node["Node Type"] for node in found}
+
+
+@ON_SQLITE
+@READS
+def test_on_sqlite_reads_go_by_an_index_and_sort_nothing(many: None, act: Any, index: str) -> None:
+    name = index if index == INDEX else "sqlite_autoindex_social_association_1"
+    for plan in plans_of("EXPLAIN QUERY PLAN", act):
+        (detail,) = (row[-1] for row in plan)
+        assert detail.startswith("SEARCH ")
+        assert f"INDEX {name} " in detail
+
+
+@ON_SQLITE
+def test_on_sqlite_the_cap_is_counted_by_the_index(many: None) -> None:
+    for plan in plans_of("EXPLAIN QUERY PLAN", lambda: link(ext_id="new")):
+        details = [row[-1] for row in plan if "social_association" in row[-1]]
+        assert details
+        assert all(d.startswith("SEARCH ") and f"INDEX {INDEX} " in d for d in details)
+
+
+# races
+
+
+def test_a_pair_that_is_deleted_while_we_ask_who_has_it_is_created() -> None:
+    link(user_id=8)
+    deleted: list[bool] = []
+
+    def vanish(plain: Plain, statement: str, _: object) -> None:
+        if statement.startswith("SELECT") and not deleted:
+            plain("DELETE FROM social_association")
+            deleted.append(True)
+
+    with watching(vanish):
+        assert link().is_new
+    assert stored.row()["user_id"] == 7
+
+
+def test_a_pair_that_comes_and_goes_for_ever_is_unavailable() -> None:
+    asked = []
+
+    def come_and_go(plain: Plain, statement: str, _: object) -> None:
+        if statement.startswith("INSERT"):
+            asked.append(statement)
+            plain(
+                "INSERT INTO social_association VALUES ('facebook', 'fb-1', 8, NULL, FALSE,"
+                " NULL, CURRENT_TIMESTAMP, CURRENT_TIMESTAMP, 8)"
+            )
+        else:
+            plain("DELETE FROM social_association")
+
+    with watching(come_and_go), pytest.raises(Unavailable):
+        link()
+    assert len(asked) == RETRIES
+    assert stored.rows() == []

@@ -7,7 +7,7 @@ import sys
 import tempfile
 from collections.abc import Sequence
 from contextlib import ExitStack
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -21,7 +21,7 @@ machine.demand(
 )
 
 from benchmarks import compare, cost, growth, page, postgres  # noqa: E402 - after the demand
-from benchmarks.contestants import CONTESTANTS  # noqa: E402 - likewise
+from benchmarks.contestants import BESIDE, CONTESTANTS  # noqa: E402 - likewise
 
 
 def arguments(given: Sequence[str] | None = None) -> argparse.Namespace:
@@ -34,6 +34,12 @@ def arguments(given: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--connections", type=int, default=16, help="of wrk, to compare (16)")
     parser.add_argument(
         "--only", nargs="+", choices=[c.name for c in CONTESTANTS], help="compare these alone"
+    )
+    parser.add_argument(
+        "--beside",
+        type=Path,
+        metavar="DIRECTORY",
+        help="compare with the service in this checkout too, which has a .venv of its own",
     )
     parser.add_argument(
         "--rows",
@@ -50,6 +56,14 @@ def arguments(given: Sequence[str] | None = None) -> argparse.Namespace:
         parser.error(f"there is no part {' or '.join(sorted(unknown))}")
     if min(options.rounds, options.seconds, options.connections, *options.rows) < 1:
         parser.error("numbers begin at 1")
+    if options.beside is None and BESIDE.name in (options.only or ()):
+        parser.error("--only beside needs --beside DIRECTORY")
+    if options.beside is not None:
+        options.beside = options.beside.resolve()
+        if not (options.beside / ".venv" / "bin" / "gunicorn").exists():
+            parser.error(f"there is no .venv/bin/gunicorn in {options.beside}")
+        if options.write:
+            parser.error("what was measured beside another checkout is not written to RESULTS.md")
     return options
 
 
@@ -87,9 +101,14 @@ def main() -> None:
 def measure_compare(
     server: postgres.Server, directory: Path, options: argparse.Namespace
 ) -> tuple[Any, str]:
+    contestants = [c for c in CONTESTANTS if c.name in (options.only or compare.TITLES)]
+    if BESIDE in contestants:
+        contestants.remove(BESIDE)
+        if options.beside:
+            contestants.append(replace(BESIDE, checkout=options.beside))
     measures = compare.compare(
         server,
-        [c for c in CONTESTANTS if c.name in (options.only or compare.TITLES)],
+        contestants,
         directory,
         rounds=options.rounds,
         seconds=options.seconds,

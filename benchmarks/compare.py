@@ -75,8 +75,8 @@ class Ratio:
         return median(self.by_round)
 
     @property
-    def wanted(self) -> float:
-        return WANTED[self.peer, self.operation]
+    def wanted(self) -> float | None:
+        return WANTED.get((self.peer, self.operation))
 
 
 def compare(

@@ -23,12 +23,25 @@ class Contestant:
     title: str
     command: str
     """The port stands in it as {port}, or is taken from the environment."""
+    checkout: Path = ROOT
+    """Where it is started, with the programs of the `.venv` there."""
+
+    @property
+    def is_this_service(self) -> bool:
+        return self.command == SERVICE.command
+
+    def program(self, name: str) -> Path:
+        here = Path(sys.executable).parent
+        return (here if self.checkout == ROOT else self.checkout / ".venv" / "bin") / name
 
 
 SERVICE = Contestant("service", "this service", "gunicorn -c gunicorn.conf.py wsgi:app")
+# Another state of the same code: what a change costs shows in one run, not in two.
+BESIDE = Contestant("beside", "the checkout beside", SERVICE.command)
 GUNICORN = "gunicorn -c benchmarks/peers/gunicorn.conf.py"
 CONTESTANTS = (
     SERVICE,
+    BESIDE,
     Contestant(
         "fastapi",
         "FastAPI",
@@ -67,14 +80,14 @@ def running(
     port = free_port()
     program, *arguments = contestant.command.format(port=port).split()
     environment = os.environ | {"DATABASE_URL": url, "JWT_SECRET_KEY": SECRET}
-    if contestant is SERVICE:
+    if contestant.is_this_service:
         environment |= service_environment(url)
     environment |= {"WEB_CONCURRENCY": str(workers), "HOST": "127.0.0.1", "PORT": str(port)}
     taskset = ["taskset", "--cpu-list", ",".join(map(str, cores))]
     with log.open("wb") as output:
         process = subprocess.Popen(
-            [*taskset, str(Path(sys.executable).with_name(program)), *arguments],
-            cwd=ROOT,
+            [*taskset, str(contestant.program(program)), *arguments],
+            cwd=contestant.checkout,
             env=environment,
             stdout=output,
             stderr=output,

@@ -78,7 +78,7 @@ def ratios(measures: Sequence[Measure]) -> str:
             f"{ratio.operation}, to {compare.TITLES[ratio.peer]}",
             " ".join(f"{value:.2f}" for value in ratio.by_round),
             f"**{ratio.median:.2f}**",
-            f"≥ {ratio.wanted}",
+            f"≥ {ratio.wanted}" if ratio.wanted else "",
             f"{ratio.cpu:.2f}",
         )
         for ratio in compare.ratios(measures)

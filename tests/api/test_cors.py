@@ -7,7 +7,10 @@ from flask import Flask
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
+from tests.support.databases import ON_ONE
 from tests.support.factories import PATH, as_user, facebook, path_of
+
+pytestmark = ON_ONE
 
 APP = "https://app.example"
 DEV = "http://localhost:3000"

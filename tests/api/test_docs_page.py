@@ -8,6 +8,10 @@ import pytest
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
+from tests.support.databases import ON_ONE
+
+pytestmark = ON_ONE
+
 DOCS = "/api/v2/docs"
 
 

@@ -9,7 +9,10 @@ from openapi_spec_validator import OpenAPIV31SpecValidator
 
 from tests.api import openapi
 from tests.api.openapi import FIRST, PROBLEM, SECOND, Document
+from tests.support.databases import ON_ONE
 from tests.support.factories import PATH, as_user
+
+pytestmark = ON_ONE
 
 # What this operation may be answered, and what any may be: each told, or a default told.
 STATUSES = {

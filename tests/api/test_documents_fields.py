@@ -14,7 +14,10 @@ from hypothesis import strategies as st
 from service.schemas import fields
 from tests.api import openapi
 from tests.api.openapi import FIRST, SECOND, Document, Json
+from tests.support.databases import ON_ONE
 from tests.support.factories import PATH, as_user, external, facebook
+
+pytestmark = ON_ONE
 
 LARGEST = 2**63 - 1
 FORMS = pytest.mark.parametrize("path", [FIRST, SECOND])

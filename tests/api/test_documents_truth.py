@@ -5,7 +5,10 @@ from flask.testing import FlaskClient
 
 from tests.api import openapi
 from tests.api.openapi import FIRST, SECOND, Document, Json
+from tests.support.databases import ON_ONE
 from tests.support.factories import PATH, as_admin, as_user, external, facebook
+
+pytestmark = ON_ONE
 
 FORMS = pytest.mark.parametrize("path", [FIRST, SECOND])
 

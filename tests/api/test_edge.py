@@ -7,7 +7,10 @@ from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
 from tests.api import problems
+from tests.support.databases import ON_ONE
 from tests.support.factories import PATH, as_user, errors_of, facebook, path_of
+
+pytestmark = ON_ONE
 
 HTML = {"Accept": "text/html"}
 SANE = re.compile(r"[A-Za-z0-9._-]{1,128}")

@@ -15,7 +15,10 @@ from werkzeug.test import TestResponse
 
 from service.database import db
 from tests.api import problems
+from tests.support.databases import ON_BOTH, ON_ONE
 from tests.support.factories import PATH, as_user, errors_of, facebook, path_of
+
+pytestmark = ON_ONE
 
 ORIGIN = "https://app.example"
 SEEN = {"Origin": ORIGIN, "X-Request-ID": "a-request"}
@@ -115,6 +118,7 @@ def test_every_refusal_has_the_one_shape_and_its_code(
     assert errors_of(response) == errors
 
 
+@ON_BOTH
 def test_a_conflict_is_about_the_request_as_a_whole(client: FlaskClient) -> None:
     client.post(PATH, json=facebook(), headers=as_user(7))
     response = client.post(PATH, json=facebook(user_id=8), headers=as_user(8))
@@ -200,6 +204,7 @@ FOR_NOW: dict[str, Exception] = {
 }
 
 
+@ON_BOTH
 @pytest.mark.parametrize("error", FOR_NOW.values(), ids=FOR_NOW)
 def test_a_database_that_refuses_for_now_is_503(
     make_app: Callable[..., Flask], error: Exception

@@ -1,4 +1,7 @@
-"""Each field's own rule: what is accepted and what is refused."""
+"""Each field on its way: what is accepted comes back unchanged, all that is wrong is said at once.
+
+What is good in a field and what isn't is in tests/unit/test_fields.py and test_metadata.py.
+"""
 
 import json
 from typing import Any
@@ -7,7 +10,10 @@ import pytest
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
+from tests.support.databases import ON_BOTH, ON_ONE
 from tests.support.factories import PATH, as_admin, as_user, errors_of, external, facebook, path_of
+
+pytestmark = ON_ONE
 
 PATCHED = {"profile_url": "https://example.com/"}
 KIB_16 = 16 * 1024
@@ -37,164 +43,62 @@ def short(value: Any) -> str:
     return ascii(value)[:40]
 
 
-@pytest.mark.parametrize("field", ["user_id", "provider", "ext_id"])
-def test_a_missing_field_is_required(client: FlaskClient, field: str) -> None:
-    body = facebook()
-    del body[field]
-    response = post(client, body)
-    assert (response.status_code, errors_of(response)) == (400, {field: "required"})
-
-
-@pytest.mark.parametrize("field", ["user_id", "provider", "ext_id", "show_in_profile"])
-def test_null_is_refused(client: FlaskClient, field: str) -> None:
-    response = post(client, facebook(**{field: None}))
-    assert (response.status_code, errors_of(response)) == (400, {field: "null"})
-
-
-@pytest.mark.parametrize("user_id", [1, 2**31, 2**53 + 1, 2**63 - 1])
-def test_user_id_accepts(client: FlaskClient, user_id: int) -> None:
-    response = post(client, facebook(user_id=user_id))
-    assert (response.status_code, response.get_json()["user_id"]) == (201, user_id)
-
-
-@pytest.mark.parametrize("user_id", ["1", "7", "9223372036854775807"])
-def test_user_id_accepts_a_canonical_decimal_string(client: FlaskClient, user_id: str) -> None:
+@ON_BOTH
+@pytest.mark.parametrize("user_id", [1, 2**31, 2**53 + 1, 2**63 - 1, "7"])
+def test_user_id_comes_back_as_an_integer(client: FlaskClient, user_id: int | str) -> None:
     response = post(client, facebook(user_id=user_id))
     assert (response.status_code, response.get_json()["user_id"]) == (201, int(user_id))
 
 
-@pytest.mark.parametrize(
-    "user_id",
-    [0, -1, 2**63, 10**300, 7.0, 0.5, True, False, [], [7], {}, "", "0", "-1", "+7", "07", " 7",
-     "7 ", "7\n", "7.0", "1e1", "0x7", "1_0", "seven", "\u0667", "\uff17", "\u00b2", "7\u0000",
-     "9223372036854775808", "9" * 5000],
-    ids=short,
-)  # fmt: skip
-def test_user_id_refuses(client: FlaskClient, user_id: Any) -> None:
-    response = post(client, facebook(user_id=user_id))
-    assert (response.status_code, set(errors_of(response))) == (400, {"user_id"})
-
-
-@pytest.mark.parametrize("number", ["7e0", "1e400", "-0", "9" * 5000], ids=short)
-def test_user_id_refuses_numbers_written_strangely(client: FlaskClient, number: str) -> None:
-    body = f'{{"user_id": {number}, "provider": "facebook", "ext_id": "fb-1"}}'
-    assert post(client, body).status_code == 400
-
-
-@pytest.mark.parametrize(
-    "provider",
-    ["a", "7", "facebook", "google-oauth2", "a_b", "a--b", "0-0", "p" * 64],
-)
-def test_provider_accepts(client: FlaskClient, provider: str) -> None:
+@ON_BOTH
+@pytest.mark.parametrize("provider", ["a", "7", "google-oauth2", "a_b", "p" * 64])
+def test_provider_comes_back_unchanged(client: FlaskClient, provider: str) -> None:
     response = post(client, facebook(provider=provider))
     assert (response.status_code, response.get_json()["provider"]) == (201, provider)
 
 
-@pytest.mark.parametrize(
-    "provider",
-    ["", " ", "Facebook", "External", "EXTERNAL", "externaL", "-a", "a-", "_a", "a_", "-", "_",
-     "a b", "a.b", "a/b", "a+b", "facebook ", " facebook", "facebook\n", "facebook\u0000", "\u00e9",
-     "\u0430", "\uff46", "\u0667", "\u017f", "\ud800", "p" * 65, 7, 7.5, True, [], ["a"], {}],
-    ids=short,
-)  # fmt: skip
-def test_provider_refuses(client: FlaskClient, provider: Any) -> None:
-    response = post(client, facebook(provider=provider))
-    assert (response.status_code, set(errors_of(response))) == (400, {"provider"})
-
-
+@ON_BOTH
 @pytest.mark.parametrize(
     "ext_id",
-    ["a", "0", "07", "-1", "A.b|C/d", "a b", "a\u00a0b", "\u00e9", "e\u0301", "\u5b57",
-     "\U0001f600", "\ue000", "'; drop table x; --", "%_\\", "<b>", "x" * 255, "\U0001f600" * 255],
+    ["a", "0", "07", "A.b|C/d", "a b", "a\u00a0b", "\u00e9", "e\u0301", "\u5b57", "\U0001f600",
+     "\ue000", "'; drop table x; --", "%_\\", "<b>", "x" * 255, "\U0001f600" * 255],
     ids=short,
 )  # fmt: skip
-def test_ext_id_accepts_and_returns_unchanged(client: FlaskClient, ext_id: str) -> None:
+def test_ext_id_comes_back_unchanged(client: FlaskClient, ext_id: str) -> None:
     response = post(client, facebook(ext_id=ext_id))
     assert (response.status_code, response.get_json()["ext_id"]) == (201, ext_id)
 
 
-@pytest.mark.parametrize(
-    "ext_id",
-    ["", " ", " a", "a ", "\ta", "a\n", "\u00a0a", "a\u3000", "\u2028a", "a\u0000", "a\u0000b",
-     "a\nb", "a\tb", "a\u001fb", "a\u007fb", "a\u0085b", "a\u00adb", "a\u200bb", "a\u200db",
-     "a\u202eb", "\ufeffa", "a\U000e0001b", "\ud800", "a\udc00b", "x" * 256, "\U0001f600" * 256,
-     7.0, 0.5, True, False, [], ["a"], {}],
-    ids=short,
-)  # fmt: skip
-def test_ext_id_refuses(client: FlaskClient, ext_id: Any) -> None:
-    response = post(client, facebook(ext_id=ext_id))
-    assert (response.status_code, set(errors_of(response))) == (400, {"ext_id"})
-
-
-@pytest.mark.parametrize(
-    ("field", "value"),
-    [("ext_id", "x" * 256),
-     ("profile_url", "https://example.com/".ljust(2049, "x"))],
-    ids=["ext_id", "profile_url"],
-)  # fmt: skip
-def test_too_long_a_value_says_so(client: FlaskClient, field: str, value: str) -> None:
-    response = post(client, facebook(**{field: value}))
-    assert (response.status_code, errors_of(response)) == (400, {field: "max_length"})
-
-
+@ON_BOTH
 @pytest.mark.parametrize(
     "url",
-    ["http://example.com", "https://example.com/", "https://example.com/me?a=1&b=%20#top",
-     "https://www.example.com:8443/me", "http://127.0.0.1/", "http://[::1]:8000/x",
-     "https://xn--bcher-kva.example/", "HTTPS://Example.COM/Me", "http://localhost/me",
-     "https://example.com/~me/@you/a:b", "https://example.com?x=1",
+    ["http://example.com", "https://example.com/me?a=1&b=%20#top", "HTTPS://Example.COM/Me",
      "https://example.com/".ljust(2048, "x")],
     ids=short,
 )  # fmt: skip
-def test_profile_url_accepts_and_returns_unchanged(client: FlaskClient, url: str) -> None:
+def test_profile_url_comes_back_unchanged(client: FlaskClient, url: str) -> None:
     response = post(client, facebook(profile_url=url))
     assert (response.status_code, response.get_json()["profile_url"]) == (201, url)
 
 
-@pytest.mark.parametrize(
-    "url",
-    ["", " ", "example.com", "www.example.com/me", "/me", "//example.com/", "https:example.com",
-     "https:/example.com", "https://", "https:///me", "https://?x", "https://#x", "https://:80/",
-     "ftp://example.com/", "javascript:alert(1)", "javascript://example.com/%0aalert(1)",
-     "data:text/html,x", "file:///etc/passwd", "mailto:me@example.com", "httpx://example.com/",
-     "https://me@example.com/", "https://me:secret@example.com/", "https://@example.com/",
-     "https://:@example.com/", "https://example.com/a b", " https://example.com/",
-     "https://example.com/ ", "https://example.com/\n", "https://example.com/\na",
-     "\thttps://example.com/", "java\nscript://example.com", "https://exam\tple.com/",
-     "https://example.com/\u0000", "https://example.com/\u007f", "https://example.com/\u0085",
-     "https://example.com\\@evil.example/", "https:\\\\example.com", "https://example.com/\\",
-     "https://b\u00fccher.example/", "https://example.com/\u00fc", "https://example.com/\u00a0",
-     "https://example.com/\u200b", "https://\uff45xample.com/", "https://example.com/\ud800",
-     "http://[::1/", "http://::1]/", "https://example.com:port/",
-     "https://example.com/".ljust(2049, "x"), 7, True, False, [], {}],
-    ids=short,
-)  # fmt: skip
-def test_profile_url_refuses(client: FlaskClient, url: Any) -> None:
-    response = post(client, facebook(profile_url=url))
-    assert (response.status_code, set(errors_of(response))) == (400, {"profile_url"})
-
-
+@ON_BOTH
 @pytest.mark.parametrize("value", [True, False])
-def test_show_in_profile_accepts(client: FlaskClient, value: bool) -> None:
-    response = post(client, facebook(show_in_profile=value))
-    assert (response.status_code, response.get_json()["show_in_profile"]) == (201, value)
+def test_show_in_profile_comes_back_as_a_boolean(client: FlaskClient, value: bool) -> None:
+    assert post(client, facebook(show_in_profile=value)).get_json()["show_in_profile"] is value
 
 
-@pytest.mark.parametrize("value", ["true", "false", "", "yes", "1", 1, 0, 1.0, [], {}], ids=short)
-def test_show_in_profile_refuses(client: FlaskClient, value: Any) -> None:
-    response = post(client, facebook(show_in_profile=value))
-    assert (response.status_code, set(errors_of(response))) == (400, {"show_in_profile"})
-
-
+@ON_BOTH
 @pytest.mark.parametrize(
     "metadata",
     [{}, {"": ""}, {"a": None}, {"a": True, "b": False}, {"a": 0, "b": -1}, {"a": 2**63 - 1},
-     {"a": -(2**63)}, {"a": 2**53 + 1}, {"a": 0.1}, {"a": 1e16}, {"a": 1e23}, {"a": 1e308},
-     {"a": 1.7976931348623157e308}, {"a": 5e-324}, {"a": [1e23, -1e300]}, {"a": "1"}, {"a": "\n"},
-     {"a b\u00e9\U0001f600": "\U0001f600"}, {"a": "\u200b\ufeff\u007f\ufffe"}, {"a": "\\u0000"},
-     {"a": [1, [2, {"b": []}]]}, {"a": '{"b": 1}'}, {"__proto__": {}, "$where": 1},
-     nested(32), nested(32, lists=True), sized(KIB_16), sized(KIB_16, "\u00e9"),
-     sized(KIB_16, "\U0001f600"), {"user_id": 8, "provider": "x"}],
+     {"a": -(2**63)}, {"a": 2**53 + 1}, {"a": 0.1}, {"a": 1.5}, {"a": 1e16}, {"a": 1e23},
+     {"a": 1e308}, {"a": 1.7976931348623157e308}, {"a": 5e-324}, {"a": -1e-300},
+     {"a": [1e23, -1e300]}, {"a": "1"}, {"a": "\n"}, {"\u0001": "\u0001"}, {"\uffff": "\u2028"},
+     {"</script>": "</script>"}, {"a b\u00e9\U0001f600": "\U0001f600"},
+     {"a": "\u200b\ufeff\u007f\ufffe"}, {"a": "\\u0000"}, {"a": [1, [2, {"b": []}]]},
+     {"a": '{"b": 1}'}, {"__proto__": {}, "$where": 1}, nested(32), nested(32, lists=True),
+     sized(KIB_16), sized(KIB_16, "\u00e9"), sized(KIB_16, "\U0001f600"), sized(KIB_16 // 2, '"'),
+     {"user_id": 8, "provider": "x"}],
     ids=short,
 )  # fmt: skip
 def test_metadata_is_listed_with_its_values_unchanged(client: FlaskClient, metadata: Any) -> None:
@@ -203,6 +107,7 @@ def test_metadata_is_listed_with_its_values_unchanged(client: FlaskClient, metad
     assert (created.status_code, listed) == (201, [external(metadata=metadata)])
 
 
+@ON_BOTH
 @pytest.mark.parametrize("flag", [True, False])
 def test_a_boolean_in_metadata_stays_one(client: FlaskClient, flag: bool) -> None:
     post(client, external(metadata={"a": flag}))
@@ -210,17 +115,10 @@ def test_a_boolean_in_metadata_stays_one(client: FlaskClient, flag: bool) -> Non
     assert listed[0]["metadata"]["a"] is flag
 
 
-@pytest.mark.parametrize(
-    "metadata",
-    [[], [{}], 1, 0, 1.5, True, False, "", "x", {"a": 2**63}, {"a": -(2**63) - 1}, {"a": 10**300},
-     {"a": [{"b": 2**64}]}, {"a": "\u0000"}, {"a\u0000": 1}, {"a": ["x\u0000y"]}, {"a": "\ud800"},
-     {"\udfff": 1}, {"a": {"b": ["\udc00\ud800"]}}, nested(33), nested(33, lists=True),
-     sized(KIB_16 + 1), sized(KIB_16 + 1, "\u00e9"), sized(KIB_16 + 1, "\U0001f600")],
-    ids=short,
-)  # fmt: skip
-def test_metadata_refuses(client: FlaskClient, metadata: Any) -> None:
-    response = post(client, external(metadata=metadata))
-    assert (response.status_code, set(errors_of(response))) == (400, {"metadata"})
+@pytest.mark.parametrize("number", ["7e0", "1e400", "-0", "9" * 5000], ids=short)
+def test_user_id_refuses_numbers_written_strangely(client: FlaskClient, number: str) -> None:
+    body = f'{{"user_id": {number}, "provider": "facebook", "ext_id": "fb-1"}}'
+    assert post(client, body).status_code == 400
 
 
 @pytest.mark.parametrize(
@@ -243,6 +141,48 @@ def test_metadata_is_measured_without_white_space_and_escapes(
     value = json.dumps(text) if as_string else text
     body = f'{{"user_id": 7, "provider": "external", "ext_id": "ex-1", "metadata": {value}}}'
     assert post(client, body).status_code == 201
+
+
+@pytest.mark.parametrize("field", ["user_id", "provider", "ext_id"])
+def test_a_missing_field_is_required(client: FlaskClient, field: str) -> None:
+    body = facebook()
+    del body[field]
+    response = post(client, body)
+    assert (response.status_code, errors_of(response)) == (400, {field: "required"})
+
+
+@pytest.mark.parametrize("field", ["user_id", "provider", "ext_id", "show_in_profile"])
+def test_null_is_refused(client: FlaskClient, field: str) -> None:
+    response = post(client, facebook(**{field: None}))
+    assert (response.status_code, errors_of(response)) == (400, {field: "null"})
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [("ext_id", "x" * 256),
+     ("profile_url", "https://example.com/".ljust(2049, "x"))],
+    ids=["ext_id", "profile_url"],
+)  # fmt: skip
+def test_too_long_a_value_says_so(client: FlaskClient, field: str, value: str) -> None:
+    response = post(client, facebook(**{field: value}))
+    assert (response.status_code, errors_of(response)) == (400, {field: "max_length"})
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [("user_id", "07"), ("provider", "Facebook"), ("ext_id", " "), ("profile_url", "no"),
+     ("show_in_profile", "true")],
+)  # fmt: skip
+def test_a_broken_field_is_400_with_its_name(
+    client: FlaskClient, field: str, value: object
+) -> None:
+    response = post(client, facebook(**{field: value}))
+    assert (response.status_code, errors_of(response)) == (400, {field: "invalid"})
+
+
+def test_broken_metadata_is_400_with_its_name(client: FlaskClient) -> None:
+    response = post(client, external(metadata=[]))
+    assert (response.status_code, errors_of(response)) == (400, {"metadata": "invalid"})
 
 
 @pytest.mark.parametrize("method", ["POST", "PATCH"])

@@ -5,7 +5,10 @@ from typing import Any
 import pytest
 from flask.testing import FlaskClient
 
+from tests.support.databases import ON_ONE
 from tests.support.factories import PATH, as_user, errors_of, external, facebook, path_of
+
+pytestmark = ON_ONE
 
 
 def test_user_id_may_be_a_decimal_string_and_comes_back_as_an_integer(
@@ -108,35 +111,10 @@ def test_a_patch_takes_metadata_as_a_string(client: FlaskClient) -> None:
 
 @pytest.mark.parametrize(
     "metadata",
-    [
-        "",
-        " ",
-        "x",
-        "[]",
-        "1",
-        "null",
-        "true",
-        '"{}"',
-        "{",
-        "{}{}",
-        "{'a': 1}",
-        '{"a": 1, "a": 1}',
-        '{"b": {"a": 1, "a": 2}}',
-        '{"a": NaN}',
-        '{"a": Infinity}',
-        '{"a": 1e999}',
-        '{"a": 18446744073709551616}',
-        '{"a": ' + "9" * 5000 + "}",
-        '{"a": "\\u0000"}',
-        '{"a": "\\ud800"}',
-        '{"\\udc00": 1}',
-        "\ufeff{}",
-        '{"a": ' + "[" * 8000 + "]" * 8000 + "}",
-        '{"a": ' * 33 + "1" + "}" * 33,
-        '{"a": "' + "x" * 16384 + '"}',
-    ],
+    ["", "[]", "null", '{"a": 1, "a": 1}', '{"a": 1e999}', '{"a": "\\u0000"}',
+     '{"a": "' + "x" * 16384 + '"}'],
     ids=lambda text: repr(text[:30]),
-)
+)  # fmt: skip
 def test_a_metadata_string_keeps_the_rules_of_metadata(client: FlaskClient, metadata: str) -> None:
     response = client.post(PATH, json=external(metadata=metadata), headers=as_user(7))
     assert (response.status_code, set(errors_of(response))) == (400, {"metadata"})
@@ -144,28 +122,9 @@ def test_a_metadata_string_keeps_the_rules_of_metadata(client: FlaskClient, meta
 
 @pytest.mark.parametrize(
     ("field", "value"),
-    [
-        ("user_id", True),
-        ("user_id", 7.0),
-        ("user_id", "07"),
-        ("user_id", " 7"),
-        ("user_id", "7 "),
-        ("user_id", "+7"),
-        ("user_id", "\u0667"),
-        ("provider", 7),
-        ("provider", True),
-        ("ext_id", True),
-        ("ext_id", 7.0),
-        ("profile_url", True),
-        ("profile_url", 7),
-        ("show_in_profile", "true"),
-        ("show_in_profile", "false"),
-        ("show_in_profile", 1),
-        ("show_in_profile", 0),
-        ("show_in_profile", "on"),
-        ("show_in_profile", 1.0),
-    ],
-)
+    [("user_id", True), ("user_id", 7.0), ("user_id", " 7"), ("provider", 7), ("ext_id", True),
+     ("ext_id", 7.0), ("profile_url", 7), ("show_in_profile", "true"), ("show_in_profile", 1)],
+)  # fmt: skip
 def test_nothing_else_is_coerced(client: FlaskClient, field: str, value: Any) -> None:
     response = client.post(PATH, json=facebook(**{field: value}), headers=as_user(7))
     assert (response.status_code, set(errors_of(response))) == (400, {field})

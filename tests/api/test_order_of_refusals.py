@@ -12,7 +12,10 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
+from tests.support.databases import ON_BOTH, ON_ONE
 from tests.support.factories import PATH, as_admin, as_user, errors_of, facebook, path_of
+
+pytestmark = ON_ONE
 
 TOO_LARGE = "{" + " " * 65536
 FORMS = [PATH, PATH[:-1], path_of(7), path_of(7)[:-1]]
@@ -101,6 +104,7 @@ def test_where_the_body_names_the_user(
     assert refusal(client, arguments) == expected(first)
 
 
+@ON_BOTH
 @pytest.mark.parametrize("method", ["PATCH", "DELETE"])
 @pytest.mark.parametrize("path", FORMS)
 def test_a_pair_that_is_not_there_comes_last(client: FlaskClient, method: str, path: str) -> None:
@@ -125,6 +129,7 @@ def test_a_method_that_is_not_allowed_comes_before_the_token(
 CREATE = ["accept", "size", "syntax", "field", "body's user", "limit", "unique"]
 
 
+@ON_BOTH
 @pytest.mark.parametrize(("first", "second"), pairs(CREATE))
 def test_where_a_create_meets_what_is_stored(
     make_app: Callable[..., Flask], first: str, second: str
@@ -138,6 +143,7 @@ def test_where_a_create_meets_what_is_stored(
     assert refusal(client, request_with((first, second), "POST", PATH)) == expected(first)
 
 
+@ON_BOTH
 @pytest.mark.parametrize("second", ["limit", "unique"])
 def test_the_paths_user_comes_before_what_is_stored(
     make_app: Callable[..., Flask], second: str

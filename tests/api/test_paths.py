@@ -7,7 +7,10 @@ import pytest
 from flask.testing import FlaskClient
 
 from tests.api import problems
+from tests.support.databases import ON_BOTH, ON_ONE
 from tests.support.factories import PATH, as_user, errors_of, external, facebook, path_of
+
+pytestmark = ON_ONE
 
 METHODS = pytest.mark.parametrize("method", ["GET", "HEAD", "POST", "PATCH", "DELETE", "PUT"])
 FORMS = [PATH, PATH.rstrip("/"), path_of(7), path_of(7).rstrip("/")]
@@ -68,6 +71,7 @@ def test_a_positive_64_bit_decimal_is_a_user(client: FlaskClient, user_id: int) 
     assert (response.status_code, response.get_json()) == (200, [])
 
 
+@ON_BOTH
 def test_the_largest_user_id_can_be_written(client: FlaskClient) -> None:
     largest = 2**63 - 1
     body = facebook(user_id=largest)

@@ -9,7 +9,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from werkzeug.test import TestResponse
 
+from tests.support.databases import ON_BOTH, ON_ONE
 from tests.support.factories import PATH, as_user, path_of
+
+pytestmark = ON_ONE
 
 # The fixtures only lend a client; whatever an example stores, the next one may meet.
 anything_goes = settings(
@@ -126,6 +129,7 @@ def test_no_query_is_answered_outside_the_contract(
     assert_in_the_contract(response)
 
 
+@ON_BOTH
 @given(ext_id=good_ext_ids, metadata=good_metadata)
 @anything_goes
 def test_an_external_association_reads_back_equal(
@@ -138,6 +142,7 @@ def test_an_external_association_reads_back_equal(
     assert same(listed, [body])
 
 
+@ON_BOTH
 @given(
     provider=good_providers.filter(lambda provider: provider != "external"),
     ext_id=good_ext_ids,
@@ -161,6 +166,7 @@ def test_a_social_association_reads_back_equal(
     assert same(listed, [body])
 
 
+@ON_BOTH
 @given(metadata=good_metadata)
 @anything_goes
 def test_what_was_accepted_is_a_retry_when_sent_again(client: FlaskClient, metadata: Any) -> None:

@@ -1,10 +1,16 @@
-"""What a query string may be. An admin asks, so that only the query can be the reason."""
+"""What a query string may be. An admin asks, so that only the query can be the reason.
+
+What is no number, no provider, no ext_id and no percent-encoding is in tests/unit/test_parser.py.
+"""
 
 import pytest
 from flask.testing import FlaskClient
 
 from tests.api import problems
+from tests.support.databases import ON_BOTH, ON_ONE
 from tests.support.factories import PATH, as_admin, as_user, errors_of, facebook, path_of
+
+pytestmark = ON_ONE
 
 READS = pytest.mark.parametrize("method", ["GET", "HEAD"])
 PAIR = "provider=facebook&ext_id=fb-1"
@@ -13,21 +19,7 @@ PAIR = "provider=facebook&ext_id=fb-1"
 @READS
 @pytest.mark.parametrize(
     "query",
-    [
-        "limit=5",
-        "user_id=7&limit=5",
-        f"{PAIR}&x=1",
-        "User_id=7",
-        "user_id[]=7",
-        "user_id%00=7",
-        "_=1700000000",
-        "access_token=x",
-        "x",
-        "x=",
-        "=7",
-        "user_id=7&show_in_profile=true",
-        "user_id=7&;x=1",
-    ],
+    ["limit=5", "user_id=7&limit=5", f"{PAIR}&x=1", "user_id[]=7", "access_token=x", "x"],
 )
 def test_an_unknown_parameter_is_refused(client: FlaskClient, query: str, method: str) -> None:
     assert client.open(f"{PATH}?{query}", method=method, headers=as_admin()).status_code == 400
@@ -47,15 +39,7 @@ def test_a_parameter_that_is_unknown_and_repeated_is_one_error(client: FlaskClie
 @READS
 @pytest.mark.parametrize(
     "query",
-    [
-        "user_id=7&user_id=7",
-        "user_id=7&user_id=8",
-        "user_id=&user_id=7",
-        "user_id=7&user%5Fid=7",
-        f"{PAIR}&ext_id=fb-1",
-        f"{PAIR}&ext_id=fb-2",
-        f"{PAIR}&provider=facebook",
-    ],
+    ["user_id=7&user_id=7", "user_id=7&user%5Fid=7", f"{PAIR}&ext_id=fb-2"],
 )
 def test_a_repeated_parameter_is_refused(client: FlaskClient, query: str, method: str) -> None:
     assert client.open(f"{PATH}?{query}", method=method, headers=as_admin()).status_code == 400
@@ -67,34 +51,7 @@ def test_the_error_names_the_repeated_parameter(client: FlaskClient) -> None:
     assert set(errors_of(response)) == {"user_id"}
 
 
-@pytest.mark.parametrize(
-    "user_id",
-    [
-        "",
-        "0",
-        "-1",
-        "07",
-        "%2B7",
-        "+7",
-        "7+",
-        "7%0A",
-        "7%00",
-        "7.0",
-        "7e0",
-        "0x7",
-        "1_0",
-        "true",
-        "null",
-        "undefined",
-        "me",
-        "7,8",
-        "%D9%A7",
-        "%EF%BC%97",
-        str(2**63),
-        str(2**64 + 7),
-        pytest.param("9" * 5_000, id="5,000 digits"),
-    ],
-)
+@pytest.mark.parametrize("user_id", ["", "0", "07", "me", "%D9%A7", str(2**63)])
 def test_a_user_id_that_is_no_canonical_decimal_is_refused(
     client: FlaskClient, user_id: str
 ) -> None:
@@ -110,41 +67,34 @@ def test_a_canonical_user_id_is_accepted(client: FlaskClient, user_id: str) -> N
 
 
 @pytest.mark.parametrize(
-    "provider",
-    ["", "Facebook", "face+book", "-facebook", "facebook_", "face%00book", "%C3%A9", "a" * 65],
+    ("query", "field"),
+    [("provider=Facebook&ext_id=x", "provider"), ("provider=facebook&ext_id=a%00b", "ext_id")],
 )
-def test_a_provider_that_breaks_its_rule_is_refused(client: FlaskClient, provider: str) -> None:
-    response = client.get(f"{PATH}?provider={provider}&ext_id=x", headers=as_admin())
+def test_a_pair_that_breaks_a_rule_is_refused(client: FlaskClient, query: str, field: str) -> None:
+    response = client.get(f"{PATH}?{query}", headers=as_admin())
     problems.check(response, 400)
-    assert set(errors_of(response)) == {"provider"}
+    assert set(errors_of(response)) == {field}
 
 
-@pytest.mark.parametrize(
-    "ext_id", ["", "+x", "x+", "%0A", "a%00b", "a%0Ab", "%C2%A0x", "a%E2%80%8Bb", "x" * 256]
-)
-def test_an_ext_id_that_breaks_its_rule_is_refused(client: FlaskClient, ext_id: str) -> None:
-    response = client.get(f"{PATH}?provider=facebook&ext_id={ext_id}", headers=as_admin())
-    problems.check(response, 400)
-    assert set(errors_of(response)) == {"ext_id"}
-
-
+@ON_BOTH
 @pytest.mark.parametrize("encoded", ["fb%2F1%3F", "a+b", "a%20b", "a%2Bb", "%F0%9F%98%80", "a&"])
 def test_a_percent_encoded_ext_id_is_accepted(client: FlaskClient, encoded: str) -> None:
     response = client.get(f"{PATH}?provider=facebook&ext_id={encoded}", headers=as_admin())
     assert response.status_code == 200
 
 
+@ON_BOTH
 def test_a_plus_is_a_blank_and_an_encoded_plus_is_a_plus(client: FlaskClient) -> None:
     client.post(PATH, json=facebook(ext_id="a b+c"), headers=as_user(7))
     response = client.get(f"{PATH}?provider=facebook&ext_id=a+b%2Bc", headers=as_admin())
     assert [row["ext_id"] for row in response.get_json()] == ["a b+c"]
 
 
-NOT_UTF_8 = pytest.mark.parametrize("encoded", ["%FF", "a%E9", "%C0%80", "%ED%A0%80", "%F5%80%80"])
+NOT_UTF_8 = pytest.mark.parametrize("encoded", ["%FF", "%ED%A0%80"])
 
 
 @NOT_UTF_8
-@pytest.mark.parametrize("query", ["user_id={}", "provider={}&ext_id=x", "provider=x&ext_id={}"])
+@pytest.mark.parametrize("query", ["user_id={}", "provider=x&ext_id={}"])
 def test_percent_encoding_that_is_not_utf_8_is_refused(
     client: FlaskClient, query: str, encoded: str
 ) -> None:
@@ -159,21 +109,13 @@ def test_a_delete_by_percent_encoding_that_is_not_utf_8_is_refused(
     problems.check(client.delete(f"{PATH}?{query}", headers=as_user(7)), 400)
 
 
+@ON_BOTH
 def test_bytes_that_are_not_utf_8_do_not_name_what_they_would_be_escaped_as(
     client: FlaskClient,
 ) -> None:
     client.post(PATH, json=facebook(ext_id="%FF"), headers=as_user(7))
     client.delete(f"{PATH}?user_id=7&provider=facebook&ext_id=%FF", headers=as_user(7))
     assert len(client.get(PATH, headers=as_user(7)).get_json()) == 1
-
-
-@pytest.mark.parametrize("encoded", ["%", "%4", "%zz", "%u0041", "%%41"])
-@pytest.mark.parametrize("query", ["user_id={}", "provider=x&ext_id={}", "{}=1"])
-def test_broken_percent_encoding_is_the_callers_fault(
-    client: FlaskClient, query: str, encoded: str
-) -> None:
-    response = client.get(f"{PATH}?{query.format(encoded)}", headers=as_admin())
-    assert response.status_code in {200, 400}
 
 
 @pytest.mark.parametrize("given", ["provider=facebook", "ext_id=fb-1"])

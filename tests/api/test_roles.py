@@ -13,6 +13,7 @@ from flask.testing import FlaskClient, FlaskCliRunner
 
 from service.database.statements import Statement
 from tests.api import problems
+from tests.support.databases import ON_ONE
 from tests.support.factories import PATH, as_admin, as_user, errors_of, facebook, path_of
 
 LOOKUP = f"{PATH}?provider=facebook&ext_id=fb-1"
@@ -23,11 +24,13 @@ def status(client: FlaskClient, **changes: Any) -> int:
     return client.get(LOOKUP, headers=as_user(9, **changes)).status_code
 
 
+@ON_ONE
 @pytest.mark.parametrize("role", ["admin", ["admin"], ["user", "admin"], ["admin", "admin"]])
 def test_the_role_claim_is_admin_or_a_list_that_holds_it(client: FlaskClient, role: object) -> None:
     assert status(client, role=role) == ADMIN
 
 
+@ON_ONE
 @pytest.mark.parametrize(
     "role",
     [
@@ -59,6 +62,7 @@ def test_any_other_role_claim_is_a_caller_without_the_role(
     assert status(client, role=role) == NO_ADMIN
 
 
+@ON_ONE
 @pytest.mark.parametrize("name", ["roles", "Role", "groups", "is_admin", "admin", "scope"])
 def test_other_claims_say_nothing_about_the_role(client: FlaskClient, name: str) -> None:
     assert status(client, **{name: "admin"}) == NO_ADMIN

@@ -9,7 +9,10 @@ from flask import Flask
 from flask.testing import FlaskClient
 
 from tests.support import forgery
+from tests.support.databases import ON_ONE
 from tests.support.factories import PATH, as_user, errors_of, facebook
+
+pytestmark = ON_ONE
 
 KNOWN = 200
 DAY = 86_400

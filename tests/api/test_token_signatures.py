@@ -9,7 +9,10 @@ from flask import Flask
 from flask.testing import FlaskClient
 
 from tests.support import forgery
+from tests.support.databases import ON_ONE
 from tests.support.factories import PATH, SECRET, as_user, claims, token
+
+pytestmark = ON_ONE
 
 KNOWN = 200
 OTHER_SECRET = "another-secret-for-tests-of-32-bytes!"

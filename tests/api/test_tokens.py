@@ -11,7 +11,10 @@ from flask.testing import FlaskClient
 
 from tests.api import problems
 from tests.support import forgery
+from tests.support.databases import ON_ONE
 from tests.support.factories import PATH, as_user, errors_of, facebook, path_of, token
+
+pytestmark = ON_ONE
 
 KNOWN, ANONYMOUS = 200, 400
 OTHER_SECRET = "another-secret-for-tests-of-32-bytes!"

@@ -8,7 +8,10 @@ from flask import Flask
 from flask.testing import FlaskClient
 
 from tests.support import stored
+from tests.support.databases import ON_BOTH, ON_ONE
 from tests.support.factories import PATH, as_admin, as_user, errors_of, external, facebook, path_of
+
+pytestmark = ON_ONE
 
 INJECTIONS = [
     "' OR '1'='1",
@@ -61,6 +64,7 @@ def rows(app: Flask) -> list[dict[str, Any]]:
         return stored.rows()
 
 
+@ON_BOTH
 @pytest.mark.parametrize("text", INJECTIONS)
 def test_an_ext_id_is_only_a_text(app: Flask, stocked: FlaskClient, text: str) -> None:
     """Created, listed, looked up, changed and deleted; nothing else is touched."""
@@ -77,6 +81,7 @@ def test_an_ext_id_is_only_a_text(app: Flask, stocked: FlaskClient, text: str) -
     assert (deleted.status_code, rows(app)) == (204, before)
 
 
+@ON_BOTH
 @pytest.mark.parametrize("text", INJECTIONS)
 def test_a_pair_of_nobody_finds_nothing(app: Flask, stocked: FlaskClient, text: str) -> None:
     before, pair = rows(app), {"provider": "facebook", "ext_id": text}
@@ -90,6 +95,7 @@ def test_a_pair_of_nobody_finds_nothing(app: Flask, stocked: FlaskClient, text: 
     assert (statuses, rows(app)) == ([[], 404, 404], before)
 
 
+@ON_BOTH
 @pytest.mark.parametrize("text", INJECTIONS)
 def test_metadata_is_only_data(client: FlaskClient, text: str) -> None:
     metadata = {text: text, "list": [text, {text: [text]}]}

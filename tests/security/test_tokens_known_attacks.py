@@ -17,6 +17,7 @@ from flask.testing import FlaskClient
 from service import create_app
 from service.config import ConfigError
 from tests.support import forgery
+from tests.support.databases import ON_ONE
 from tests.support.factories import (
     PATH,
     SECRET,
@@ -28,6 +29,8 @@ from tests.support.factories import (
     path_of,
     token,
 )
+
+pytestmark = ON_ONE
 
 KNOWN, ANONYMOUS = 200, 400
 ORDER = 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551

@@ -17,9 +17,13 @@ from service.database import db, execute
 from service.database.statements import Statement
 from tests.support import factories
 
-KINDS = ["sqlite", "postgresql"]
-ON_SQLITE = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
-ON_POSTGRESQL = pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
+KINDS = ("sqlite", "postgresql")
+# Where a test runs; a function's mark counts before its module's.
+ON_BOTH = pytest.mark.databases(*KINDS)
+ON_SQLITE = pytest.mark.databases("sqlite")
+ON_POSTGRESQL = pytest.mark.databases("postgresql")
+ON_ONE = ON_SQLITE
+"""For what no database has a part in: the rules of requests and tokens, what is published."""
 
 
 @contextmanager

@@ -13,7 +13,10 @@ from flask.testing import FlaskClient, FlaskCliRunner
 
 from service import create_app
 from tests.support import factories
+from tests.support.databases import ON_BOTH, ON_ONE
 from tests.support.factories import PATH, SECRET, as_user
+
+pytestmark = ON_ONE
 
 LOOKUP = f"{PATH}?provider=facebook&ext_id=fb-1"
 LARGEST = 2**63 - 1
@@ -160,10 +163,12 @@ def test_a_missing_id_is_refused(runner: FlaskCliRunner, command: tuple[str, str
     assert refused(invoke(runner, *command))
 
 
+@ON_BOTH
 def test_list_is_empty_at_first(runner: FlaskCliRunner) -> None:
     assert good(runner, "admins", "list") == ""
 
 
+@ON_BOTH
 def test_list_prints_one_id_a_line(runner: FlaskCliRunner) -> None:
     for user_id in (7, LARGEST, 10):
         good(runner, "admins", "grant", str(user_id))
@@ -171,12 +176,14 @@ def test_list_prints_one_id_a_line(runner: FlaskCliRunner) -> None:
     assert sorted(lines) == sorted(["7", "10", str(LARGEST)])
 
 
+@ON_BOTH
 def test_granting_twice_is_no_error(runner: FlaskCliRunner) -> None:
     good(runner, "admins", "grant", "7")
     good(runner, "admins", "grant", "7")
     assert good(runner, "admins", "list") == "7\n"
 
 
+@ON_BOTH
 def test_revoke_takes_one_id_off_the_list(runner: FlaskCliRunner) -> None:
     good(runner, "admins", "grant", "7")
     good(runner, "admins", "grant", "8")
@@ -184,12 +191,14 @@ def test_revoke_takes_one_id_off_the_list(runner: FlaskCliRunner) -> None:
     assert good(runner, "admins", "list") == "8\n"
 
 
+@ON_BOTH
 def test_revoking_what_was_never_granted_changes_nothing(runner: FlaskCliRunner) -> None:
     good(runner, "admins", "grant", "7")
     invoke(runner, "admins", "revoke", "8")
     assert good(runner, "admins", "list") == "7\n"
 
 
+@ON_BOTH
 def test_a_grant_can_be_given_again(client: FlaskClient, runner: FlaskCliRunner) -> None:
     for command in ("grant", "revoke", "grant"):
         good(runner, "admins", command, "7")

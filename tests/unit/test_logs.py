@@ -13,7 +13,10 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
+from tests.support.databases import ON_BOTH, ON_ONE
 from tests.support.factories import PATH, as_admin, as_user, external, facebook, path_of
+
+pytestmark = ON_ONE
 
 Lines = Callable[[], list[dict[str, Any]]]
 ID = {"X-Request-ID": "an-id"}
@@ -125,6 +128,7 @@ LINKED = [
 ]
 
 
+@ON_BOTH
 @pytest.mark.parametrize(
     ("method", "body", "headers", "outcome", "actor", "user_id", "provider"), LINKED
 )
@@ -186,6 +190,7 @@ def test_what_changes_nothing_is_no_event(
 # levels and lines
 
 
+@ON_BOTH
 def test_a_database_that_is_out_of_reach_is_a_warning(
     make_app: Callable[..., Flask], lines: Lines
 ) -> None:

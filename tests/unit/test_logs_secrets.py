@@ -13,7 +13,7 @@ from flask.testing import FlaskClient
 
 from service.database import db
 from service.store import associations
-from tests.support.databases import ON_POSTGRESQL
+from tests.support.databases import ON_BOTH, ON_ONE, ON_POSTGRESQL
 from tests.support.factories import (
     PATH,
     SECRET,
@@ -25,6 +25,8 @@ from tests.support.factories import (
     token,
 )
 from tests.support.running import request, serving
+
+pytestmark = ON_ONE
 
 CANARY = "canary-8d2f"
 URL = f"https://{CANARY}.example/{CANARY}?{CANARY}"
@@ -77,6 +79,7 @@ BODIES: list[tuple[str, dict[str, Any]]] = [
 ]
 
 
+@ON_BOTH
 @pytest.mark.parametrize(("method", "body"), BODIES)
 def test_no_body_is_in_the_log(
     client: FlaskClient, output: Output, method: str, body: dict[str, Any]
@@ -156,6 +159,7 @@ def test_no_bad_token_is_in_the_log(
     check(output, authorization.partition(" ")[2] or CANARY)
 
 
+@ON_BOTH
 def test_no_good_token_is_in_the_log(client: FlaskClient, output: Output) -> None:
     headers = as_user(7, note=CANARY)
     assert client.get(PATH, headers=headers).status_code == 200
@@ -177,6 +181,7 @@ class Bug(Exception):
     pass
 
 
+@ON_BOTH
 def test_a_bug_tells_no_value(
     client: FlaskClient, output: Output, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -204,6 +209,7 @@ def renamed(app: Flask) -> Iterator[None]:
         connection.execute(sa.text(rename.format("elsewhere", "social_association")))
 
 
+@ON_BOTH
 def test_a_mistake_in_sql_tells_no_value(
     renamed: None, client: FlaskClient, output: Output
 ) -> None:
@@ -237,6 +243,7 @@ def test_a_refusal_of_the_database_tells_no_value(
     check(output)
 
 
+@ON_BOTH
 @pytest.mark.parametrize("method", ["POST", "PATCH", "DELETE"])
 def test_a_database_out_of_reach_tells_no_value(
     client: FlaskClient, make_app: Callable[..., Flask], output: Output, method: str

@@ -38,7 +38,7 @@ class Association(Model):
 
     __tablename__ = "social_association"
     __table_args__ = (
-        # The one arbiter of who has a pair: `store.create` asks it, and nobody else does.
+        # Decides who has a pair; nothing is looked up before an insert.
         sa.PrimaryKeyConstraint("provider", "ext_id"),
         # Serves the list in its order, and the count for the cap.
         sa.Index("ix_social_association_user_id", "user_id", "created_at", "provider", "ext_id"),
@@ -70,7 +70,7 @@ class Association(Model):
     metadata_: Mapped[dict[str, Any] | None] = mapped_column("metadata", sa.JSON(none_as_null=True))
     created_at: Mapped[datetime] = mapped_column(UtcDateTime)
     updated_at: Mapped[datetime] = mapped_column(UtcDateTime)
-    # Who made it: a link that a user asserted of itself proves no login at the provider.
+    # Who made it: a link that users made themselves proves no login at the provider.
     created_by: Mapped[int] = mapped_column(sa.BigInteger)
 
 

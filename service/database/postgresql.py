@@ -1,105 +1,128 @@
-"""How long the database may take, and the PostgreSQL connection that keeps to it."""
+"""PostgreSQL: how connections are made and given up on, and which errors are "for now"."""
 
-import math
 import os
 import select
 import socket
 import struct
-import threading
 import time
-from functools import cached_property
+from collections.abc import Generator
 from typing import Any
 
 import psycopg
+import sqlalchemy as sa
 from psycopg import errors as pg
 
-# In seconds, each below the next so that the most telling error comes first: a lock, the
-# statement as a whole, a server that answers nothing. All stay below the promised two.
-LOCK_TIMEOUT = 0.8
-STATEMENT_TIMEOUT = 1.0
-ANSWER_TIMEOUT = 1.2
-CONNECT_TIMEOUT = 0.8
-# For all of it together: to make a connection, to prepare it, to be answered.
-BUDGET = 1.5
+from service.database.timeouts import (
+    ANSWER_TIMEOUT,
+    CONNECT_TIMEOUT,
+    LOCK_TIMEOUT,
+    STATEMENT_TIMEOUT,
+    deadline,
+)
+
+CONFLICTS = (pg.SerializationFailure, pg.DeadlockDetected)
+"""Rolled back because of another transaction: to be tried again."""
 
 
-class _Deadline(threading.local):
-    """Bounds what this thread does with connections: `with deadline: …`."""
-
-    _at = math.inf  # of time.monotonic
-
-    def __enter__(self) -> None:
-        self._at = time.monotonic() + BUDGET
-
-    def __exit__(self, *_: object) -> None:
-        self._at = math.inf
-
-    def left(self, most: float) -> float:
-        """Seconds left, but not more than `most`."""
-        return max(0.0, min(most, self._at - time.monotonic()))
+def engine_options(url: sa.URL) -> dict[str, Any]:
+    """Keyword arguments for `create_engine`."""
+    time_outs = {"statement_timeout": STATEMENT_TIMEOUT, "lock_timeout": LOCK_TIMEOUT}
+    ours = [f"-c {name}={int(seconds * 1000)}" for name, seconds in time_outs.items()]
+    # The operator's own options come last: they win.
+    options = [*ours, *url.normalized_query.get("options", ())]
+    return {
+        "connect_args": {"options": " ".join(options)},
+        # Looking for hstore costs each connection a query, and nothing here uses it.
+        "use_native_hstore": False,
+    }
 
 
-deadline = _Deadline()
+def listen(engine: sa.Engine) -> None:
+    """Bound the connections of `engine` in time, and replace stale ones."""
+    sa.event.listen(engine, "do_connect", _connect)
+    sa.event.listen(engine, "checkout", _replace_stale)
 
 
-class Connection(psycopg.Connection[Any]):
-    """A connection that gives up on a server that holds the line and answers nothing.
+def _connect(
+    dialect: object, record: object, arguments: list[Any], parameters: dict[str, Any]
+) -> "TimedConnection":
+    return TimedConnection.connect(*arguments, **parameters)
 
-    The server's own time-outs can't help there, and libpq's begin at two seconds.
+
+def _replace_stale(
+    connection: "TimedConnection", record: sa.pool.ConnectionPoolEntry, proxy: object
+) -> None:
+    if record.info.get("was_used") and has_hung_up(connection):
+        raise sa.exc.DisconnectionError
+    record.info["was_used"] = True
+
+
+def has_hung_up(connection: psycopg.Connection[Any]) -> bool:
+    """Whether the server closed the connection while nobody used it.
+
+    An idle connection has nothing to read, unless the server closed it (or something as rare).
+    To look costs a microsecond; a ping before each statement would cost a round trip.
+    """
+    poll = select.poll()
+    poll.register(connection.fileno(), select.POLLIN)
+    return bool(poll.poll(0))
+
+
+def is_unanswered(error: BaseException | None) -> bool:
+    """Whether this is libpq's own error: PostgreSQL's have a code, also when it closes."""
+    return isinstance(error, psycopg.OperationalError) and error.sqlstate is None
+
+
+def is_for_now(error: BaseException | None) -> bool:
+    """Whether it is the database's condition rather than a mistake of ours."""
+    # Lost connections, lack of resources, time-outs, shutdown, conflicts (PEP 249).
+    return isinstance(error, psycopg.OperationalError | pg.ReadOnlySqlTransaction)
+
+
+class TimedConnection(psycopg.Connection[Any]):
+    """A connection that gives up on a server that accepts connections and answers nothing.
+
+    The server's own time-outs can't help there, and libpq's begin at two seconds. psycopg offers
+    nothing public to set one, so two of its methods are overridden, and nothing else is added
+    (docs/decisions/0007).
     """
 
     @classmethod
     def _connect_gen(cls, conninfo: str = "") -> Any:
-        # psycopg wakes the generator ten times a second while nothing arrives.
-        end = time.monotonic() + deadline.left(CONNECT_TIMEOUT)
-        steps = super()._connect_gen(conninfo)
+        return _bounded(super()._connect_gen(conninfo), deadline.left(CONNECT_TIMEOUT))
+
+    def wait(self, gen: Any, *args: Any, **kwargs: Any) -> Any:
         try:
-            wanted = next(steps)
-            while True:
-                ready = yield wanted
-                if time.monotonic() > end:
-                    raise pg.ConnectionTimeout("the server accepts, but does not answer")
-                wanted = steps.send(ready)
-        except StopIteration as done:
-            return done.value
+            return super().wait(_bounded(gen, deadline.left(ANSWER_TIMEOUT)), *args, **kwargs)
+        except pg.ConnectionTimeout:
+            # Nobody knows whether the server still works on the statement.
+            _close_with_reset(self)
+            raise
 
-    @cached_property
-    def _cursor(self) -> psycopg.Cursor[Any]:
-        return self.cursor()
 
-    def execute(self, query: Any, params: Any = None, **options: Any) -> psycopg.Cursor[Any]:
-        """Execute with the one cursor there is: fetch before the next.
+def _bounded(steps: Generator[Any, Any, Any], seconds: float) -> Generator[Any, Any, Any]:
+    """Pass on what psycopg does step by step, for so many seconds.
 
-        A new one each time would also look up each column's conversions again.
-        """
-        return self._cursor.execute(query, params, **options)
+    psycopg resumes it ten times a second while nothing arrives.
+    """
+    end = time.monotonic() + seconds
+    try:
+        wanted = next(steps)
+        while True:
+            ready = yield wanted
+            wanted = steps.send(ready)
+            if time.monotonic() > end:
+                raise pg.ConnectionTimeout("the server did not answer in time")
+    except StopIteration as done:
+        return done.value
 
-    @cached_property
-    def _poll(self) -> select.poll:
-        poll = select.poll()
-        poll.register(self.fileno(), select.POLLIN)
-        return poll
 
-    def has_hung_up(self) -> bool:
-        """Whether the server closed the connection while nobody used it.
+def _close_with_reset(connection: psycopg.Connection[Any]) -> None:
+    """Close, and take back what is still on its way to the server.
 
-        An idle connection has nothing to read unless the server said good-bye (or something as
-        rare). To look costs a microsecond, where a ping before each statement costs a round
-        trip.
-        """
-        return bool(self._poll.poll(0))
-
-    def wait(self, gen: Any, interval: float = 0.1, timeout: float | None = None) -> Any:
-        try:
-            return super().wait(gen, interval, timeout or deadline.left(ANSWER_TIMEOUT))
-        except pg._WaitTimeout:
-            # What the server still does with the statement nobody knows: hang up.
-            self._reset()
-            raise psycopg.OperationalError("the server did not answer in time") from None
-
-    def _reset(self) -> None:
-        """Close with a reset, which takes back what is still under way: else a statement that
-        was given up on could be carried out long after, when the network is whole again."""
-        with socket.socket(fileno=os.dup(self.pgconn.socket)) as line:
-            line.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-        self.pgconn.finish()
+    Closed in the ordinary way, a statement that was given up on could be carried out long after,
+    when the network is whole again.
+    """
+    with socket.socket(fileno=os.dup(connection.fileno())) as duplicate:
+        duplicate.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    connection.close()

@@ -1,8 +1,9 @@
 """A statement written with SQLAlchemy, compiled once, and run on the driver.
 
 SQLAlchemy's own way from a compiled statement to rows (cache key, execution context, result
-metadata) took twice as long as the driver, PostgreSQL's answer included: a fifth of a create's
-time and a tenth of a list's (docs/decisions/0007). Its SQL and its types' conversions stay in use.
+metadata) took twice as long as the driver, PostgreSQL's answer included: without this, create
+keeps 0.60 of its rate and list 0.64 (docs/decisions/0007). Only public API is used: the SQL and
+the conversions of values are SQLAlchemy's.
 """
 
 from collections import namedtuple
@@ -12,18 +13,19 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 
-Convert = Callable[[Any], Any]
+Source = sa.Executable | Callable[[str], sa.Executable]
+"""A Core statement, or a function that makes one for a dialect's name."""
 
 
 class Statement:
-    """A Core statement, or a function that makes one for a dialect's name."""
+    """Written once, compiled once for each dialect."""
 
-    def __init__(self, source: sa.Executable | Callable[[str], sa.Executable]) -> None:
+    def __init__(self, source: Source) -> None:
         self._source = source
         self._compiled: dict[str, _Compiled] = {}
 
-    def run(self, connection: Any, dialect: sa.Dialect, parameters: Mapping[str, Any]) -> list[Any]:
-        """Run it on a connection of the driver.
+    def run(self, cursor: Any, dialect: sa.Dialect, parameters: Mapping[str, Any]) -> list[Any]:
+        """Run it on a cursor of the driver.
 
         Returns: its rows as named tuples; none when it returns no rows.
         Raises: the driver's exceptions as they are.
@@ -31,55 +33,56 @@ class Statement:
         compiled = self._compiled.get(dialect.name)
         if compiled is None:
             compiled = self._compiled[dialect.name] = _Compiled(self._source, dialect)
-        cursor = connection.execute(compiled.sql, compiled.bind(parameters))
+        cursor.execute(compiled.sql, compiled.bind(parameters))
         return compiled.rows(cursor.fetchall()) if compiled.has_rows else []
 
 
 class _Compiled:
-    def __init__(
-        self, source: sa.Executable | Callable[[str], sa.Executable], dialect: sa.Dialect
-    ) -> None:
+    """The SQL, how values go to the driver, and how rows come back."""
+
+    def __init__(self, source: Source, dialect: sa.Dialect) -> None:
         statement: Any = source if isinstance(source, sa.Executable) else source(dialect.name)
         compiled = statement.compile(dialect=dialect)
         self.sql: str = compiled.string
-        self._converts: dict[str, Convert] = {}
-        for name, parameter in compiled.binds.items():
-            if convert := parameter.type.dialect_impl(dialect).bind_processor(dialect):
-                self._converts[name] = convert
-        # What the statement holds of its own, such as SQLite's `OFFSET 0`.
+        # Values that the statement itself holds, such as SQLite's `OFFSET 0`.
         self._constants = {
             name: value for name, value in compiled.params.items() if value is not None
         }
-        # The driver takes its parameters by name, or (SQLite's) in this order.
+        self._to_driver = {
+            name: convert
+            for name, parameter in compiled.binds.items()
+            if (convert := parameter.type.dialect_impl(dialect).bind_processor(dialect))
+        }
+        # psycopg takes values by name, SQLite's driver in this order.
         self._order: list[str] | None = compiled.positiontup if compiled.positional else None
+
         columns = getattr(statement, "exported_columns", None) or ()
         self.has_rows = bool(columns)
         self._row: Any = namedtuple("Row", [column.name for column in columns])  # type: ignore[misc]
-        self._reads = [
-            (index, read)
+        self._from_driver = [
+            (index, convert)
             for index, column in enumerate(columns)
-            if (read := column.type.dialect_impl(dialect).result_processor(dialect, None))
+            if (convert := column.type.dialect_impl(dialect).result_processor(dialect, None))
         ]
 
     def bind(self, parameters: Mapping[str, Any]) -> Any:
-        converts = self._converts
-        found = {
-            **self._constants,
-            **{
-                name: converts[name](value) if name in converts else value
-                for name, value in parameters.items()
-            },
-        }
-        return found if self._order is None else [found[name] for name in self._order]
+        """The values as the driver takes them."""
+        values = {**self._constants, **parameters}
+        for name, convert in self._to_driver.items():
+            values[name] = convert(values[name])
+        return values if self._order is None else [values[name] for name in self._order]
 
     def rows(self, fetched: list[tuple[Any, ...]]) -> list[Any]:
+        """The driver's rows as named tuples."""
         make = self._row._make
-        return [make(self._read(row)) for row in fetched] if self._reads else [*map(make, fetched)]
+        if not self._from_driver:
+            return [make(row) for row in fetched]
+        return [make(self._converted(row)) for row in fetched]
 
-    def _read(self, row: tuple[Any, ...]) -> list[Any]:
+    def _converted(self, row: tuple[Any, ...]) -> list[Any]:
         values = list(row)
-        for index, read in self._reads:
-            values[index] = read(values[index])
+        for index, convert in self._from_driver:
+            values[index] = convert(values[index])
         return values
 
 

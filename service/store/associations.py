@@ -1,6 +1,6 @@
-"""Every query and every write. Knows nothing of HTTP and asks nobody for permission.
+"""Associations. Knows nothing of HTTP, and leaves permissions to its callers.
 
-Whatever is called may raise `service.database.Unavailable`.
+Every function may raise `service.database.Unavailable`.
 """
 
 import json
@@ -18,7 +18,7 @@ from service.models import Association
 Row = Any
 """A named tuple: `user_id`, `provider`, `ext_id`, `profile_url`, `show_in_profile`, `metadata`.
 
-`metadata` is JSON as text; most go into an answer as they are.
+`metadata` is JSON as text, which the answer takes as it is.
 """
 
 
@@ -49,7 +49,7 @@ _SHOWN = (
     _TABLE.c.show_in_profile,
     sa.cast(_TABLE.c.metadata, sa.Text).label("metadata"),
 )
-# Not by the columns' names: in an UPDATE those mean new values.
+# Named apart from the columns: in an UPDATE a column's name stands for its new value.
 _IS_PAIR = sa.and_(
     _TABLE.c.provider == sa.bindparam("of_provider"), _TABLE.c.ext_id == sa.bindparam("of_ext_id")
 )
@@ -67,7 +67,7 @@ _HELD = (
 @Statement
 def _insert(dialect: str) -> Any:
     """INSERT unless the cap is reached or the pair is taken; the constraint decides on that."""
-    # One parameter for both times: each costs its share of the time in the client.
+    # One parameter for both times: each further one takes time in the driver.
     parameter = {"created_at": "now", "updated_at": "now", "user_id": "of_user_id"}
     row = sa.select(*(sa.bindparam(parameter.get(c.name, c.name), type_=c.type) for c in _TABLE.c))
     return (
@@ -92,7 +92,7 @@ _delete = Statement(sa.delete(Association).where(_IS_PAIR, _IS_OF_USER).returnin
 
 @cache
 def _update(*names: str) -> Statement:
-    """UPDATE of these columns and no other; one of few, as there are few details."""
+    """UPDATE of these columns alone; few details make few statements to keep."""
     return Statement(
         sa.update(Association)
         .where(_IS_PAIR, _IS_OF_USER)
@@ -119,7 +119,7 @@ def create(association: Mapping[str, Any], *, created_by: int, limit: int) -> Cr
     for _ in range(RETRIES):
         if rows := execute(_insert, new):
             return Created(rows[0], is_new=True)
-        # Refused. Ask why, in the same way whoever has the pair.
+        # Refused. Both queries are made whoever has the pair: the time taken must not show it.
         existing = look_up(association["provider"], association["ext_id"])
         held: int = execute(_count, {"of_user_id": user_id, "limit": limit})[0].held
         if existing and _is_same(_as_association(existing[0]), association):
@@ -133,7 +133,7 @@ def create(association: Mapping[str, Any], *, created_by: int, limit: int) -> Cr
 
 
 def list_of_user(user_id: int, *, with_hidden: bool) -> Sequence[Row]:
-    """A user's associations by creation; without the hidden ones if so told."""
+    """A user's associations by creation; `with_hidden`, also those not shown in the profile."""
     return execute(_list_all if with_hidden else _list_shown, {"of_user_id": user_id})
 
 
@@ -173,13 +173,13 @@ def _key(user_id: int, provider: str, ext_id: str) -> dict[str, Any]:
 
 
 def _as_association(row: Row) -> dict[str, Any]:
-    # Not strictly: what was put there by SQL may hold what no request could bring.
+    # Not the strict reader: rows written by hand may hold what no request could bring.
     metadata = row.metadata and json.loads(row.metadata)
     return {**row._asdict(), "metadata": metadata}
 
 
 def _is_same(one: Any, other: Any) -> bool:
-    """Equal as JSON values: to Python `True == 1`, but to JSON it is another value."""
+    """Equal as JSON values: to Python `True == 1`, to JSON they differ."""
     if isinstance(one, dict) and isinstance(other, dict):
         return one.keys() == other.keys() and all(_is_same(one[key], other[key]) for key in one)
     if isinstance(one, list) and isinstance(other, list):

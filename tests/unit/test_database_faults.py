@@ -12,7 +12,8 @@ import pytest
 import sqlalchemy as sa
 from flask import Flask
 
-from service.database import REST, Unavailable, db
+from service.database import Unavailable, db
+from service.database.breaker import PAUSE
 from service.store import associations
 from tests.support import stored
 from tests.support.broken_network import Line, line_to, silent_port
@@ -66,7 +67,7 @@ def test_the_next_call_is_refused_at_once(silent: Flask) -> None:
 
 def test_after_a_rest_the_database_is_tried_again(silent: Flask) -> None:
     refused_after(silent, one)
-    time.sleep(REST)
+    time.sleep(PAUSE)
     assert 0.5 < refused_after(silent, one) < 2
 
 
@@ -148,7 +149,7 @@ def test_when_the_line_is_back_so_is_the_service_and_no_answer_goes_to_another_q
     one_end, other_end = socket.socketpair()
     with one_end, other_end:
         line.mend()
-        time.sleep(REST)
+        time.sleep(PAUSE)
         assert ask("SELECT 3") == 3
 
 
@@ -290,13 +291,39 @@ def test_a_sqlite_whose_folder_is_gone_is_for_now(tmp_path: Path) -> None:
         assert refused_after(app, one) < 1
 
 
-def test_too_many_connections_are_for_now(migrated: str) -> None:
+@pytest.fixture
+def at_its_limit(migrated: str) -> Iterator[str]:
+    """The URL of a role that may have two connections."""
     with postgresql(migrated) as connection:
-        connection.execute("CREATE ROLE few LOGIN CONNECTION LIMIT 0")
+        connection.execute("CREATE ROLE few LOGIN CONNECTION LIMIT 2")
         connection.commit()
-        try:
-            few = sa.make_url(migrated).set(username="few")
-            with application(few.render_as_string(hide_password=False)) as app:
-                assert refused_after(app, one) < 1
-        finally:
-            connection.execute("DROP ROLE few")
+        few = sa.make_url(migrated).set(username="few")
+        yield few.render_as_string(hide_password=False)
+        connection.execute("DROP ROLE few")
+
+
+def test_beyond_the_servers_connection_limit_only_who_gets_none_is_refused(
+    at_its_limit: str,
+) -> None:
+    with (
+        application(at_its_limit) as app,
+        ThreadPoolExecutor(1) as first,
+        ThreadPoolExecutor(1) as second,
+    ):
+        holders = (first, second)
+        for holder in holders:
+            assert holder.submit(in_context, app, one).result(5)
+        for _ in range(5):
+            assert refused_after(app, one) < 1
+            for holder in holders:
+                assert holder.submit(in_context, app, one).result(5)
+
+
+def test_who_got_no_connection_gets_one_when_there_is_one_again(at_its_limit: str) -> None:
+    with application(at_its_limit) as app:
+        with application(at_its_limit) as other, ThreadPoolExecutor(1) as first:
+            first.submit(in_context, other, one).result(5)
+            in_context(other, one)
+            refused_after(app, one)
+        time.sleep(PAUSE)
+        assert one()

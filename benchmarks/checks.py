@@ -1,28 +1,20 @@
 """A contestant must do the work before it is measured: a few requests with known answers."""
 
-import http.client
 import json
 import time
 import uuid
 from typing import Any
 
-import jwt
-
 from benchmarks.postgres import FIRST_USER, PER_USER, SECRET
+from tests.support import tokens
+from tests.support.http import exchange, request
 
 CREATE = "/api/v2/user/provider/"
 
 
 def token(user_id: int, *, lifetime: int = 80_000) -> str:
     now = int(time.time())
-    claims = {
-        "user_id": user_id,
-        "token_type": "access",
-        "iat": now - 60,
-        "exp": now + lifetime,
-        "jti": uuid.uuid4().hex,
-    }
-    return jwt.encode(claims, SECRET, "HS256")
+    return tokens.token(user_id, secret=SECRET, iat=now - 60, exp=now + lifetime)
 
 
 def list_path(user_id: int) -> str:
@@ -33,27 +25,20 @@ def ask(
     port: int, method: str, path: str, bearer: str | None = None, body: object = None
 ) -> tuple[int, Any]:
     """One request on a connection of its own: the status and the answer, parsed if JSON."""
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
-    headers = {"Authorization": f"Bearer {bearer}"} if bearer else {}
-    if body is not None:
-        headers["Content-Type"] = "application/json"
+    headers = tokens.bearer(bearer) if bearer else {}
+    sent = b"" if body is None else json.dumps(body).encode()
+    answer = exchange(port, request(method, path, sent, headers=headers))
     try:
-        connection.request(method, path, None if body is None else json.dumps(body), headers)
-        response = connection.getresponse()
-        text = response.read().decode(errors="replace")
-        try:
-            return response.status, json.loads(text)
-        except ValueError:
-            return response.status, text
-    finally:
-        connection.close()
+        return answer.status, answer.json()
+    except ValueError:
+        return answer.status, answer.body.decode(errors="replace")
 
 
 def answers(port: int) -> bool:
     """Whether somebody serves there yet, whatever the answer is."""
     try:
         ask(port, "GET", list_path(FIRST_USER), token(FIRST_USER))
-    except (OSError, http.client.HTTPException):
+    except (OSError, AssertionError):
         return False
     return True
 

@@ -1,11 +1,7 @@
 """Who takes part and how each is started."""
 
 import os
-import signal
-import socket
-import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -13,6 +9,7 @@ from pathlib import Path
 
 from benchmarks import checks, machine
 from benchmarks.postgres import ROOT, SECRET, service_environment
+from tests.support.processes import end, free_port, launch, wait_until_it_serves
 
 START_SECONDS = 60
 
@@ -63,12 +60,6 @@ class Running:
         return machine.children(self.pid) or [self.pid]
 
 
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        port: int = taken.getsockname()[1]
-        return port
-
-
 @contextmanager
 def running(
     contestant: Contestant, url: str, log: Path, *, cores: list[int], workers: int = 1
@@ -84,31 +75,17 @@ def running(
         environment |= service_environment(url)
     environment |= {"WEB_CONCURRENCY": str(workers), "HOST": "127.0.0.1", "PORT": str(port)}
     taskset = ["taskset", "--cpu-list", ",".join(map(str, cores))]
-    with log.open("wb") as output:
-        process = subprocess.Popen(
-            [*taskset, str(contestant.program(program)), *arguments],
-            cwd=contestant.checkout,
-            env=environment,
-            stdout=output,
-            stderr=output,
-            start_new_session=True,
-        )
+    command = [*taskset, contestant.program(program), *arguments]
+    log.unlink(missing_ok=True)
+    process = launch(command, environment, log, cwd=contestant.checkout)
     try:
-        deadline = time.monotonic() + START_SECONDS
-        while not checks.answers(port):
-            if process.poll() is not None or time.monotonic() > deadline:
-                raise SystemExit(f"{contestant.name} did not start.")
-            time.sleep(0.05)
+        wait_until_it_serves(process, lambda: checks.answers(port), log, START_SECONDS)
         yield Running(contestant, process.pid, port)
-    except SystemExit as failure:
+    except (SystemExit, AssertionError) as failure:
+        what = failure if isinstance(failure, SystemExit) else f"{contestant.name} did not start."
         lines = log.read_text(errors="replace").splitlines()
         # The lines of requests that went well tell nothing.
-        end = "\n".join([line for line in lines if "INFO" not in line][-20:])
-        raise SystemExit(f"{failure}\nThe end of its log:\n{end}") from None
+        end_of_log = "\n".join([line for line in lines if "INFO" not in line][-20:])
+        raise SystemExit(f"{what}\nThe end of its log:\n{end_of_log}") from None
     finally:
-        process.terminate()
-        try:
-            process.wait(10)
-        except subprocess.TimeoutExpired:
-            os.killpg(process.pid, signal.SIGKILL)
-            process.wait()
+        end(process)

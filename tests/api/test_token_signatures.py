@@ -8,9 +8,10 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
-from tests.support import forgery
+from tests.support import tokens
 from tests.support.databases import ON_ONE
-from tests.support.factories import PATH, SECRET, as_user, claims, token
+from tests.support.factories import PATH, as_user
+from tests.support.tokens import SECRET, claims, token
 
 pytestmark = ON_ONE
 
@@ -19,7 +20,7 @@ OTHER_SECRET = "another-secret-for-tests-of-32-bytes!"
 
 
 def status(client: FlaskClient, token: str) -> int:
-    return client.get(PATH, headers=forgery.bearer(token)).status_code
+    return client.get(PATH, headers=tokens.bearer(token)).status_code
 
 
 @pytest.mark.parametrize("typ", ["JWT", "jwt", "at+jwt", "AT+JWT", "application/at+jwt", "..."])
@@ -27,44 +28,44 @@ def test_the_typ_header_may_be_jwt_or_at_jwt(client: FlaskClient, typ: str) -> N
     header = {"alg": "HS256", "typ": typ}
     if typ == "...":
         del header["typ"]
-    assert status(client, forgery.token(header)) == KNOWN
+    assert status(client, tokens.forged(header)) == KNOWN
 
 
 def test_typ_may_carry_the_prefix_in_any_case(client: FlaskClient) -> None:
-    assert status(client, forgery.with_header(typ="Application/JWT")) == KNOWN
+    assert status(client, tokens.with_header(typ="Application/JWT")) == KNOWN
 
 
 @pytest.mark.parametrize("typ", ["rt+jwt", "JWE", "", "JWT ", "text/jwt", "dpop+jwt", 1, ["JWT"]])
 def test_another_typ_is_401(client: FlaskClient, typ: object) -> None:
-    assert status(client, forgery.with_header(typ=typ)) == 401
+    assert status(client, tokens.with_header(typ=typ)) == 401
 
 
 @pytest.mark.parametrize("alg", ["none", "None", "NONE", "nOnE", ""])
 @pytest.mark.parametrize("signed", [False, True])
 def test_the_algorithm_none_is_401(client: FlaskClient, alg: str, signed: bool) -> None:
-    forged = forgery.token({"alg": alg, "typ": "JWT"})
+    forged = tokens.forged({"alg": alg, "typ": "JWT"})
     assert status(client, forged if signed else f"{forged.rpartition('.')[0]}.") == 401
 
 
 @pytest.mark.parametrize("digest", ["sha384", "sha512"])
 def test_another_hmac_of_the_same_secret_is_401(client: FlaskClient, digest: str) -> None:
     header = {"alg": digest.replace("sha", "HS"), "typ": "JWT"}
-    signed = f"{forgery.encoded(header)}.{forgery.encoded(claims())}"
-    assert status(client, f"{signed}.{forgery.signature(signed, digest=digest)}") == 401
+    signed = f"{tokens.encoded(header)}.{tokens.encoded(claims())}"
+    assert status(client, f"{signed}.{tokens.signature(signed, digest=digest)}") == 401
 
 
 @pytest.mark.parametrize("alg", ["HS384", "RS256", "ES256", "EdDSA", "hs256", "HS256 ", 256, None])
 def test_a_token_that_names_another_algorithm_is_401(client: FlaskClient, alg: object) -> None:
-    assert status(client, forgery.with_header(alg=alg)) == 401
+    assert status(client, tokens.with_header(alg=alg)) == 401
 
 
 def test_a_token_that_names_no_algorithm_is_401(client: FlaskClient) -> None:
-    assert status(client, forgery.token({"typ": "JWT"})) == 401
+    assert status(client, tokens.forged({"typ": "JWT"})) == 401
 
 
 @pytest.mark.parametrize("secret", [OTHER_SECRET, "", SECRET + "x", SECRET[:-1], SECRET.upper()])
 def test_another_key_is_401(client: FlaskClient, secret: str) -> None:
-    assert status(client, forgery.token(secret=secret)) == 401
+    assert status(client, tokens.forged(secret=secret)) == 401
 
 
 LOOKUPS = [
@@ -73,7 +74,7 @@ LOOKUPS = [
     {"kid": "' OR 1=1 --"},
     {"jku": "https://evil.example/keys.json"},
     {"x5u": "https://evil.example/key.pem"},
-    {"jwk": {"kty": "oct", "k": forgery.encoded(OTHER_SECRET.encode())}},
+    {"jwk": {"kty": "oct", "k": tokens.encoded(OTHER_SECRET.encode())}},
     {"crit": ["exp"]},
     {"crit": ["x"], "x": True},
     {"b64": False},
@@ -87,7 +88,7 @@ LOOKUPS = [
 def test_a_header_cannot_make_another_key_good(
     client: FlaskClient, extra: dict[str, object]
 ) -> None:
-    forged = forgery.token({"alg": "HS256", "typ": "JWT"} | extra, secret=OTHER_SECRET)
+    forged = tokens.forged({"alg": "HS256", "typ": "JWT"} | extra, secret=OTHER_SECRET)
     assert status(client, forged) == 401
 
 
@@ -95,13 +96,13 @@ def test_a_header_cannot_make_another_key_good(
 def test_a_header_that_asks_for_more_has_no_effect_or_is_refused(
     client: FlaskClient, extra: dict[str, object]
 ) -> None:
-    assert status(client, forgery.with_header(**extra)) in {KNOWN, 401}
+    assert status(client, tokens.with_header(**extra)) in {KNOWN, 401}
 
 
 def test_a_payload_that_is_not_encoded_is_401(client: FlaskClient) -> None:
-    header = forgery.encoded({"alg": "HS256", "b64": False, "crit": ["b64"]})
+    header = tokens.encoded({"alg": "HS256", "b64": False, "crit": ["b64"]})
     signed = f"{header}.{json.dumps(claims(), separators=(',', ':'))}"
-    assert status(client, f"{signed}.{forgery.signature(signed)}") == 401
+    assert status(client, f"{signed}.{tokens.signature(signed)}") == 401
 
 
 PARTS: dict[str, object] = {
@@ -121,18 +122,18 @@ PARTS: dict[str, object] = {
 
 @pytest.mark.parametrize("part", PARTS.values(), ids=PARTS)
 def test_a_header_that_is_no_object_is_401(client: FlaskClient, part: object) -> None:
-    assert status(client, forgery.token(header=part)) == 401
+    assert status(client, tokens.forged(header=part)) == 401
 
 
 @pytest.mark.parametrize("part", PARTS.values(), ids=PARTS)
 def test_a_payload_that_is_no_object_is_401(client: FlaskClient, part: object) -> None:
-    assert status(client, forgery.token(payload=part)) == 401
+    assert status(client, tokens.forged(payload=part)) == 401
 
 
 @pytest.mark.parametrize("change", ["cut", "other", "none", "unsigned", "payload"])
 def test_a_known_token_does_not_vouch_for_a_changed_one(client: FlaskClient, change: str) -> None:
     good = token(7)
-    client.get(PATH, headers=forgery.bearer(good))
+    client.get(PATH, headers=tokens.bearer(good))
     signed, _, signature = good.rpartition(".")
     header = signed.partition(".")[0]
     changed = {
@@ -140,7 +141,7 @@ def test_a_known_token_does_not_vouch_for_a_changed_one(client: FlaskClient, cha
         "other": f"{signed}.{token(8).rpartition('.')[2]}",
         "none": f"{signed}.",
         "unsigned": signed,
-        "payload": f"{header}.{forgery.encoded(claims(8))}.{signature}",
+        "payload": f"{header}.{tokens.encoded(claims(8))}.{signature}",
     }
     assert status(client, changed[change]) == 401
 

@@ -10,9 +10,10 @@ import pytest
 from flask.testing import FlaskClient
 
 from tests.api import problems
-from tests.support import forgery
+from tests.support import tokens
 from tests.support.databases import ON_ONE
-from tests.support.factories import PATH, as_user, errors_of, facebook, path_of, token
+from tests.support.factories import PATH, as_user, errors_of, facebook, path_of
+from tests.support.tokens import token
 
 pytestmark = ON_ONE
 
@@ -36,7 +37,7 @@ PRIVATE = {name: call for name, call in OPERATIONS.items() if "list" not in name
 
 
 def status(client: FlaskClient, token: str) -> int:
-    return client.get(PATH, headers=forgery.bearer(token)).status_code
+    return client.get(PATH, headers=tokens.bearer(token)).status_code
 
 
 def test_a_good_token_tells_who_calls(client: FlaskClient) -> None:

@@ -7,7 +7,8 @@ from tests.chaos.ledger import compare, read_table
 from tests.chaos.load import Rules, load
 from tests.chaos.plan import Plan
 from tests.chaos.report import Report
-from tests.chaos.stack import WORKERS, Stack, stack
+from tests.chaos.stack import WORKERS, stack
+from tests.support.waiting import becomes
 
 
 def kills(plan: Plan, report: Report, url: str) -> None:
@@ -30,12 +31,6 @@ def kills(plan: Plan, report: Report, url: str) -> None:
         # A statement that its worker didn't live to see the end of comes to rest.
         time.sleep(0.5)
         compare(running.ledgers(), read_table(service.database_url), report)
-        report.check(_all_are_back(service), "not all workers are back after 5 s")
+        are_back = becomes(lambda: len(service.workers()) == WORKERS, 5)
+        report.check(are_back, "not all workers are back after 5 s")
         service.judge_log(report)
-
-
-def _all_are_back(service: Stack) -> bool:
-    end = time.monotonic() + 5
-    while len(service.workers()) < WORKERS and time.monotonic() < end:
-        time.sleep(0.1)
-    return len(service.workers()) == WORKERS

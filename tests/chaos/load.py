@@ -14,7 +14,8 @@ from typing import Any
 
 from tests.chaos.ledger import PROVIDER, Ledger, State
 from tests.chaos.report import Report, quantile
-from tests.support.factories import PATH, token
+from tests.support.factories import PATH
+from tests.support.tokens import token
 
 CLIENTS = 8
 PER_USER = 20

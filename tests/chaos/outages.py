@@ -15,6 +15,7 @@ from tests.chaos.report import Report, quantile
 from tests.chaos.stack import Stack, stack
 from tests.support.broken_network import Line
 from tests.support.factories import PATH
+from tests.support.waiting import becomes
 
 AT_ONCE = 100
 TOLD_WITHIN = 2.0
@@ -124,7 +125,5 @@ def _recovery(service: Stack, running: Load, moment: float, report: Report) -> N
 
 def _connections(server: Postgres, url: str, expected: float) -> int:
     """Those that PostgreSQL has; it may take a moment to see that one was hung up on."""
-    end = time.monotonic() + 3
-    while (there := server.connections(url)) != expected and time.monotonic() < end:
-        time.sleep(0.1)
-    return there
+    becomes(lambda: server.connections(url) == expected, 3)
+    return server.connections(url)

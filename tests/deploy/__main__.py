@@ -13,7 +13,9 @@ import tempfile
 from contextlib import suppress
 from pathlib import Path
 
-from tests.deploy.stack import ROOT, Nginx, Place, Service, postgresql, wait_until
+from tests.deploy.stack import Nginx, Place, Service, wait_until
+from tests.support import postgresql
+from tests.support.processes import ROOT
 
 REMEMBERED = ROOT / "instance/up"
 
@@ -25,7 +27,7 @@ def up() -> None:
     REMEMBERED.parent.mkdir(exist_ok=True)
     REMEMBERED.write_text(str(prefix))
     place = Place(prefix, port=int(os.environ.get("PORT") or "8080"))
-    database = postgresql(prefix / "pg", outlives_us=True)
+    database = postgresql.start(prefix / "pg", outlives_us=True)
     settings = {"DATABASE_URL": database.get_uri(), "JWT_SECRET_KEY": secrets.token_urlsafe(48)}
     service = Service(place, settings)
     service.migrate()
@@ -57,7 +59,7 @@ def down() -> None:
         os.kill(pid, signal.SIGTERM)
         wait_until(lambda: not Path(f"/proc/{pid}").exists(), "gunicorn stops", REMEMBERED)
     if (prefix / "pg").exists():
-        with postgresql(prefix / "pg"):
+        with postgresql.start(prefix / "pg"):
             pass  # stops with its last user
     shutil.rmtree(prefix, ignore_errors=True)
     REMEMBERED.unlink()

@@ -14,8 +14,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.deploy.stack import Nginx, Place, Service, postgresql
+from tests.deploy.stack import Nginx, Place, Service
 from tests.deploy.upstream import Upstream
+from tests.support import postgresql
 
 _last_bytes = itertools.count(2)
 
@@ -50,7 +51,7 @@ def place() -> Iterator[Place]:
 @pytest.fixture(scope="session")
 def service(place: Place) -> Iterator[Service]:
     """PostgreSQL and gunicorn, by the units."""
-    with postgresql(place.prefix / "pg") as database:
+    with postgresql.start(place.prefix / "pg") as database:
         service = Service(place, {"DATABASE_URL": database.get_uri(), "WEB_CONCURRENCY": "2"})
         service.migrate()
         service.start()

@@ -16,8 +16,9 @@ from pathlib import Path
 import psycopg
 
 from tests.deploy.conftest import nginx, prefix
-from tests.deploy.stack import Place, Service, postgresql
-from tests.support.factories import token
+from tests.deploy.stack import Place, Service
+from tests.support import postgresql
+from tests.support.tokens import token
 
 SECONDS = 6
 ROUNDS = 3
@@ -83,7 +84,7 @@ def measure(workers: int, threads: int, script: Path) -> list[float]:
         file = directory / "etc/nginx/nginx.conf"
         text = re.sub(r"rate=\d+", "rate=999999", file.read_text())
         file.write_text(re.sub(r"burst=\d+", "burst=999999", text))
-        with postgresql(directory / "pg") as database:
+        with postgresql.start(directory / "pg") as database:
             settings = {"WEB_CONCURRENCY": str(workers), "THREADS": str(threads)}
             service = Service(place, {"DATABASE_URL": database.get_uri()} | settings)
             service.migrate()

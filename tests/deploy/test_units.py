@@ -9,7 +9,7 @@ import pytest
 
 from service import config
 from tests.deploy.stack import DEPLOY, ROOT, environment_file
-from tests.support.factories import SECRET
+from tests.support.tokens import SECRET
 
 SERVICES = ["social.service", "social-migrate.service"]
 UNITS = [*SERVICES, "social.socket"]

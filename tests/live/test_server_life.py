@@ -20,7 +20,8 @@ from gunicorn.http import errors as gunicorn
 from service.web.worker import Worker
 from tests.support.databases import sqlite
 from tests.support.factories import PATH, as_user, facebook
-from tests.support.running import Answer, Server, receive, refused_start, request, serving
+from tests.support.gunicorn import Server, refused_start, serving
+from tests.support.http import Answer, receive, request
 from tests.support.waiting import eventually, within
 
 

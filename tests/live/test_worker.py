@@ -12,7 +12,8 @@ from typing import Any
 import pytest
 
 from tests.support.factories import PATH, as_user, facebook
-from tests.support.running import Server, receive, request, serving
+from tests.support.gunicorn import Server, serving
+from tests.support.http import receive, request
 from tests.support.waiting import eventually
 
 MEMBERS = {"type", "title", "status", "detail", "errors"}

@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from tests.support.answering import PART
-from tests.support.running import Server, receive, request, serving
+from tests.support.gunicorn import Server, serving
+from tests.support.http import receive, request
 from tests.support.waiting import eventually
 
 

@@ -10,8 +10,8 @@ import sys
 import tempfile
 from pathlib import Path
 
-from tests.support.factories import token
-from tests.support.running import serving
+from tests.support.gunicorn import serving
+from tests.support.tokens import token
 
 HERE = Path(__file__).parent
 

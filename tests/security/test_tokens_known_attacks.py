@@ -16,19 +16,10 @@ from flask.testing import FlaskClient
 
 from service import create_app
 from service.config import ConfigError
-from tests.support import forgery
+from tests.support import tokens
 from tests.support.databases import ON_ONE
-from tests.support.factories import (
-    PATH,
-    SECRET,
-    as_admin,
-    as_user,
-    claims,
-    environment,
-    facebook,
-    path_of,
-    token,
-)
+from tests.support.factories import PATH, as_admin, as_user, environment, facebook, path_of
+from tests.support.tokens import SECRET, claims, token
 
 pytestmark = ON_ONE
 
@@ -44,12 +35,12 @@ P256 = {
 
 
 def status(client: FlaskClient, token: str) -> int:
-    return client.get(PATH, headers=forgery.bearer(token)).status_code
+    return client.get(PATH, headers=tokens.bearer(token)).status_code
 
 
 def unsigned(header: object, payload: object = None) -> str:
     """The first two parts of a token."""
-    return forgery.token(header, payload).rpartition(".")[0]
+    return tokens.forged(header, payload).rpartition(".")[0]
 
 
 @pytest.mark.parametrize("alg", ["ES256", "ES384", "ES512", "ES256K"])
@@ -57,7 +48,7 @@ def unsigned(header: object, payload: object = None) -> str:
 def test_a_blank_elliptic_signature_is_401(client: FlaskClient, alg: str, size: int) -> None:
     """CVE-2022-21449, "psychic signatures": r and s of zero."""
     forged = unsigned({"alg": alg, "typ": "JWT"})
-    assert status(client, f"{forged}.{forgery.encoded(bytes(size))}") == 401
+    assert status(client, f"{forged}.{tokens.encoded(bytes(size))}") == 401
 
 
 @pytest.mark.parametrize("alg", ["ES256", "HS256", "RS256", "none"])
@@ -65,7 +56,7 @@ def test_a_key_in_the_header_is_not_trusted(client: FlaskClient, alg: str) -> No
     """CVE-2018-0114: the attacker's own key as `jwk`."""
     header = {"alg": alg, "typ": "JWT", "jwk": P256, "x5c": ["MIIB"], "x5t": "AA"}
     for secret in ("", P256["x"], json.dumps(P256)):
-        assert status(client, forgery.token(header, secret=secret)) == 401
+        assert status(client, tokens.forged(header, secret=secret)) == 401
 
 
 def test_a_right_signature_under_a_key_in_the_header_is_not_trusted(client: FlaskClient) -> None:
@@ -73,7 +64,7 @@ def test_a_right_signature_under_a_key_in_the_header_is_not_trusted(client: Flas
     r = int.from_bytes(base64.urlsafe_b64decode(P256["x"] + "=")) % ORDER  # of the nonce 1
     s = (int.from_bytes(hashlib.sha256(signed.encode()).digest()) + r) % ORDER
     signature = r.to_bytes(32) + s.to_bytes(32)
-    assert status(client, f"{signed}.{forgery.encoded(signature)}") == 401
+    assert status(client, f"{signed}.{tokens.encoded(signature)}") == 401
 
 
 PEM = "-----BEGIN PUBLIC KEY-----\nMFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAE\n-----END PUBLIC KEY-----\n"
@@ -85,7 +76,7 @@ PEM = "-----BEGIN PUBLIC KEY-----\nMFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAE\n-----EN
 def test_a_public_key_as_the_hmac_secret_is_401(client: FlaskClient, key: str) -> None:
     """CVE-2015-9235, CVE-2017-11424, CVE-2022-29217: confusion of RS256 or EdDSA with HS256."""
     for alg in ("HS256", "RS256", "EdDSA"):
-        assert status(client, forgery.token({"alg": alg, "typ": "JWT"}, secret=key)) == 401
+        assert status(client, tokens.forged({"alg": alg, "typ": "JWT"}, secret=key)) == 401
 
 
 @pytest.mark.parametrize(
@@ -108,7 +99,7 @@ def test_a_guessed_key_is_401_whatever_kid_says(
 ) -> None:
     """RFC 8725, 3.5 and 3.10: weak keys, and a `kid` that leads a look-up to one."""
     header = {"alg": "HS256", "typ": "JWT", "kid": kid}
-    assert status(client, forgery.token(header, secret=guess)) == 401
+    assert status(client, tokens.forged(header, secret=guess)) == 401
 
 
 @pytest.mark.parametrize("name", ["jku", "x5u", "iss", "kid"])
@@ -126,8 +117,8 @@ def test_no_header_or_claim_makes_the_service_call_anybody(
     monkeypatch.setattr(socket.socket, "connect", call)
     url = {name: "https://keys.attacker.example/keys.json"}
     header = {"alg": "HS256", "typ": "JWT"} | url
-    assert status(client, forgery.token(header, claims(**url))) == KNOWN
-    assert status(client, forgery.token(header, secret="x" * 32)) == 401
+    assert status(client, tokens.forged(header, claims(**url))) == KNOWN
+    assert status(client, tokens.forged(header, secret="x" * 32)) == 401
 
 
 JWE = {
@@ -146,7 +137,7 @@ def test_an_encrypted_token_is_401_and_costs_nothing(
 ) -> None:
     """RFC 8725, 2.4 and 3.7: decompression and key derivation for whoever asks."""
     start = time.process_time()
-    forged = ".".join([forgery.encoded(header), *[forgery.encoded(b"x" * 64)] * (parts - 1)])
+    forged = ".".join([tokens.encoded(header), *[tokens.encoded(b"x" * 64)] * (parts - 1)])
     assert status(client, forged) == 401
     assert time.process_time() - start < 1
 
@@ -154,7 +145,7 @@ def test_an_encrypted_token_is_401_and_costs_nothing(
 def test_the_json_serialization_is_401(client: FlaskClient) -> None:
     """CVE-2022-39227: a token that one parser reads as JSON and the other as three parts."""
     header, payload, signature = token(7).split(".")
-    other = forgery.encoded(claims(8))
+    other = tokens.encoded(claims(8))
     mixed = {f"  {header}.{other}.": "", "protected": header, "payload": payload}
     mixed["signature"] = signature
     for text in (json.dumps(mixed), json.dumps({"signatures": [mixed]})):
@@ -168,10 +159,10 @@ def test_a_detached_payload_is_401(client: FlaskClient, secret: str) -> None:
     signed_empty = f"{header}."
     for forged in (
         f"{header}..{signature}",
-        f"{signed_empty}.{forgery.signature(signed_empty, secret)}",
+        f"{signed_empty}.{tokens.signature(signed_empty, secret)}",
         f".{payload}.{signature}",
     ):
-        response = client.post(PATH, json=facebook(), headers=forgery.bearer(forged))
+        response = client.post(PATH, json=facebook(), headers=tokens.bearer(forged))
         assert response.status_code == 401
 
 
@@ -196,7 +187,7 @@ def test_an_ambiguous_algorithm_needs_the_right_signature_all_the_same(
 ) -> None:
     """RFC 8725, 3.1, and members that two parsers read differently."""
     if signature == "wrong":
-        signature = forgery.token(header, secret="x" * 32).rpartition(".")[2]
+        signature = tokens.forged(header, secret="x" * 32).rpartition(".")[2]
     assert status(client, f"{unsigned(header)}.{signature}") == 401
 
 
@@ -222,7 +213,7 @@ def variants(good: str) -> dict[str, str]:
 @pytest.mark.parametrize("name", variants(token()))
 def test_another_spelling_of_a_token_says_nothing_else(client: FlaskClient, name: str) -> None:
     client.post(PATH, json=facebook(), headers=as_user(7))
-    headers = forgery.bearer(variants(token(7))[name].encode().decode("latin-1"))
+    headers = tokens.bearer(variants(token(7))[name].encode().decode("latin-1"))
     response = client.get(PATH, headers=headers)
     if name != "spare bits" or response.status_code != KNOWN:
         assert response.status_code == 401
@@ -238,7 +229,7 @@ def test_a_claim_that_stands_twice_gives_nobody_more_than_what_was_signed(
     twice = {"user_id": "8", "role": '"admin"', "token_type": '"refresh"'}[member]
     payload = f'{{"{member}":{twice},{json.dumps(claims(7, role="user"))[1:]}'.encode()
     response = client.post(
-        PATH, json=facebook(user_id=8), headers=forgery.bearer(forgery.token(payload=payload))
+        PATH, json=facebook(user_id=8), headers=tokens.bearer(tokens.forged(payload=payload))
     )
     assert response.status_code in {401, 403}
 
@@ -253,7 +244,7 @@ def test_another_kind_of_token_under_the_same_secret_is_401(client: FlaskClient,
         "session": {"user_id": 7, "_fresh": True},
         "magic link": claims(token_type="login"),
     }
-    assert status(client, forgery.token(payload=payload[kind])) == 401
+    assert status(client, tokens.forged(payload=payload[kind])) == 401
 
 
 ELSEWHERE = ["Proxy-Authorization", "X-Access-Token", "X-Authorization", "Authentication"]
@@ -296,11 +287,11 @@ def test_who_guesses_learns_nothing_from_the_answer(client: FlaskClient) -> None
         token(exp=int(time.time()) - 900),
         token(token_type="refresh"),
         token(user_id=True),
-        forgery.with_header(alg="none"),
-        forgery.with_header(crit=["x"]),
+        tokens.with_header(alg="none"),
+        tokens.with_header(crit=["x"]),
         "a.b.c",
     ]
-    answers = [client.get(PATH, headers=forgery.bearer(one)) for one in bad]
+    answers = [client.get(PATH, headers=tokens.bearer(one)) for one in bad]
     assert len({(a.status_code, a.data, a.headers["WWW-Authenticate"]) for a in answers}) == 1
 
 

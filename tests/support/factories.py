@@ -1,12 +1,9 @@
-"""What tests send: environments, tokens, bodies."""
+"""What tests send: environments, paths, headers, bodies."""
 
-import time
-import uuid
 from typing import Any
 
-import jwt
+from tests.support.tokens import SECRET, bearer, token
 
-SECRET = "a-secret-for-tests-of-at-least-32-bytes"
 PATH = "/api/v2/user/provider/"
 
 
@@ -20,26 +17,9 @@ def environment(database_url: str, **changes: str) -> dict[str, str]:
     return {"DATABASE_URL": database_url, "JWT_SECRET_KEY": SECRET} | changes
 
 
-def claims(user_id: object = 7, **changes: Any) -> dict[str, Any]:
-    """The claims of a good token; a change to `...` leaves that claim out."""
-    now = int(time.time())
-    good = {
-        "user_id": user_id,
-        "token_type": "access",
-        "iat": now,
-        "exp": now + 600,
-        "jti": uuid.uuid4().hex,
-    }
-    return {name: value for name, value in (good | changes).items() if value is not ...}
-
-
-def token(user_id: object = 7, *, secret: str = SECRET, **changes: Any) -> str:
-    return jwt.encode(claims(user_id, **changes), secret, "HS256")
-
-
 def as_user(user_id: object = 7, **changes: Any) -> dict[str, str]:
     """Headers with a good token of this user: `client.get(PATH, headers=as_user(7))`."""
-    return {"Authorization": f"Bearer {token(user_id, **changes)}"}
+    return bearer(token(user_id, **changes))
 
 
 def as_admin(user_id: object = 1) -> dict[str, str]:

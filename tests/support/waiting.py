@@ -3,14 +3,26 @@
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import TypeVar
+
+Seen = TypeVar("Seen")
 
 
-def eventually(condition: Callable[[], object], seconds: float = 5) -> None:
-    """Wait until the condition holds; fail when it doesn't."""
+def becomes(look: Callable[[], Seen], seconds: float, every: float = 0.01) -> Seen:
+    """Look until there is something true to see, for so long at most; gives what was seen last."""
     end = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end, "it did not happen in time"
-        time.sleep(0.01)
+    while not (seen := look()) and time.monotonic() < end:
+        time.sleep(every)
+    return seen
+
+
+def eventually(
+    look: Callable[[], Seen], seconds: float = 5, otherwise: Callable[[], str] | None = None
+) -> Seen:
+    """Wait until there is something true to see; fail when there isn't, saying `otherwise()`."""
+    seen = becomes(look, seconds)
+    assert seen, otherwise() if otherwise else "it did not happen in time"
+    return seen
 
 
 @contextmanager

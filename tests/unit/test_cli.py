@@ -14,7 +14,8 @@ from flask.testing import FlaskClient, FlaskCliRunner
 from service import create_app
 from tests.support import factories
 from tests.support.databases import ON_BOTH, ON_ONE
-from tests.support.factories import PATH, SECRET, as_user
+from tests.support.factories import PATH, as_user
+from tests.support.tokens import SECRET
 
 pytestmark = ON_ONE
 

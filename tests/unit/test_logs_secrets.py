@@ -14,17 +14,10 @@ from flask.testing import FlaskClient
 from service.database import db
 from service.store import associations
 from tests.support.databases import ON_BOTH, ON_ONE, ON_POSTGRESQL
-from tests.support.factories import (
-    PATH,
-    SECRET,
-    as_admin,
-    as_user,
-    external,
-    facebook,
-    path_of,
-    token,
-)
-from tests.support.running import request, serving
+from tests.support.factories import PATH, as_admin, as_user, external, facebook, path_of
+from tests.support.gunicorn import serving
+from tests.support.http import request
+from tests.support.tokens import SECRET, token
 
 pytestmark = ON_ONE
 

@@ -10,9 +10,8 @@ from jwt.exceptions import InvalidTokenError
 from prometheus_client import REGISTRY
 
 from service.auth import tokens
-from tests.support import forgery
 from tests.support.databases import application
-from tests.support.factories import claims, token
+from tests.support.tokens import claims, forged, token, with_header
 
 LEEWAY = 10
 
@@ -123,7 +122,7 @@ def test_not_everything_is_remembered_for_ever() -> None:
     ],
 )
 def test_claims_that_nobody_would_write_are_a_bad_token(payload: str) -> None:
-    encoded = forgery.token(payload=payload.encode(errors="surrogatepass"))
+    encoded = forged(payload=payload.encode(errors="surrogatepass"))
     with pytest.raises(InvalidTokenError):
         verify(encoded)()
 
@@ -133,7 +132,7 @@ def test_claims_that_nobody_would_write_are_a_bad_token(payload: str) -> None:
 )
 def test_a_header_with_critical_extensions_is_a_bad_token(changes: dict[str, object]) -> None:
     with pytest.raises(InvalidTokenError):
-        verify(forgery.with_header(**changes))()
+        verify(with_header(**changes))()
 
 
 def test_without_a_claim_for_it_no_token_with_a_role_is_minted(tmp_path: object) -> None:

@@ -20,7 +20,8 @@ from selenium.webdriver.chrome.options import Options
 from selenium.webdriver.chrome.service import Service
 
 from tests.live.browser.screen import Screen
-from tests.live.client.live import ROOT, Server, running
+from tests.support.gunicorn import Server, serving
+from tests.support.processes import ROOT
 
 CHROMIUM = Path("/usr/bin/chromium")
 DRIVER = Path("/usr/bin/chromedriver")
@@ -87,7 +88,7 @@ def service(
     chromium: None, origin: str, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Server]:
     settings = {"CORS_ORIGINS": origin, "JWT_LEEWAY": "0"}
-    with running(tmp_path_factory.mktemp("service"), **settings) as server:
+    with serving(tmp_path_factory.mktemp("service"), **settings) as server:
         yield server
 
 

@@ -11,8 +11,8 @@ from selenium.webdriver.common.by import By
 from selenium.webdriver.remote.webelement import WebElement
 
 from tests.live.browser.screen import Screen
-from tests.live.client.live import Server
-from tests.support.factories import token
+from tests.support.gunicorn import Server
+from tests.support.tokens import token
 
 COLUMNS = ("provider", "ext_id", "profile_url", "show_in_profile", "metadata")
 

@@ -10,7 +10,7 @@ from selenium.webdriver.remote.webelement import WebElement
 
 from tests.live.browser.linked_accounts import row, stored
 from tests.live.browser.screen import Screen
-from tests.live.client.live import Server
+from tests.support.gunicorn import Server
 
 pytestmark = pytest.mark.browser
 CREATE = ".opblock-post:has([data-path^='/api/v2/user/provider'])"

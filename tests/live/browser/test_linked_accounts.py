@@ -7,8 +7,8 @@ from selenium.webdriver.common.by import By
 
 from tests.live.browser.linked_accounts import LinkedAccounts, link, row, stored
 from tests.live.browser.screen import Screen
-from tests.live.client.live import Server
-from tests.support import factories
+from tests.support import tokens
+from tests.support.gunicorn import Server
 
 pytestmark = pytest.mark.browser
 
@@ -20,7 +20,7 @@ def page(screen: Screen, origin: str, service: Server) -> LinkedAccounts:
 
 @pytest.fixture
 def token(user: int) -> str:
-    return factories.token(user)
+    return tokens.token(user)
 
 
 # Signing in

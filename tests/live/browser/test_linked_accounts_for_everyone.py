@@ -5,8 +5,8 @@ from selenium.webdriver.common.keys import Keys
 
 from tests.live.browser.linked_accounts import LinkedAccounts, link, row, stored
 from tests.live.browser.screen import WIDTHS, Screen
-from tests.live.client.live import Server
-from tests.support.factories import token
+from tests.support.gunicorn import Server
+from tests.support.tokens import token
 
 pytestmark = pytest.mark.browser
 CONTROLS = "input, textarea, button, a, summary, [role=switch]"

@@ -12,7 +12,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from tests.live.client.live import running
+from tests.support.gunicorn import serving
 
 HERE = Path(__file__).parent
 CAP = 5
@@ -25,7 +25,7 @@ def main() -> int:
     secret = secrets.token_hex(32)
     with (
         tempfile.TemporaryDirectory(prefix="social-client-") as directory,
-        running(
+        serving(
             Path(directory), JWT_SECRET_KEY=secret, MAX_ASSOCIATIONS_PER_USER=str(CAP)
         ) as server,
     ):

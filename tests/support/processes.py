@@ -1,0 +1,76 @@
+"""Servers as processes: started, waited for, ended. Nothing here is the service's own."""
+
+import os
+import signal
+import socket
+import subprocess
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from pathlib import Path
+
+from tests.support.waiting import eventually
+
+ROOT = Path(__file__).parents[2]
+START = 30
+"""Seconds that a server may take to start."""
+
+
+def free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port: int = listener.getsockname()[1]
+        return port
+
+
+def launch(
+    command: Sequence[str | Path],
+    environ: Mapping[str, str],
+    output: Path,
+    *,
+    cwd: Path = ROOT,
+    descriptors: Sequence[int] = (),
+) -> "subprocess.Popen[bytes]":
+    """Start a server, in a session of its own; its output is appended to a file."""
+    with output.open("ab") as log:
+        return subprocess.Popen(
+            command,
+            cwd=cwd,
+            env=environ,
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            pass_fds=descriptors,
+            start_new_session=True,
+        )
+
+
+def end(process: "subprocess.Popen[bytes]", patience: float = 10) -> None:
+    """SIGTERM; and SIGKILL, for its workers too, if that takes longer than so many seconds."""
+    process.terminate()
+    try:
+        process.wait(patience)
+    except subprocess.TimeoutExpired:
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+
+
+def wait_until_it_serves(
+    process: "subprocess.Popen[bytes]",
+    serves: Callable[[], bool],
+    output: Path,
+    seconds: float = START,
+) -> None:
+    """
+    Raises:
+        AssertionError: it ended, or did not serve in time; with the end of its output.
+    """
+
+    def looks() -> bool:
+        with suppress(OSError, AssertionError):
+            return process.poll() is not None or serves()
+        return False
+
+    def why() -> str:
+        return f"it does not serve:\n{output.read_text(errors='replace')[-4000:]}"
+
+    eventually(looks, seconds, why)
+    assert process.poll() is None, why()

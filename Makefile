@@ -14,7 +14,7 @@ run: .venv/.run  ## serve on 127.0.0.1:8000 (HOST, PORT); prints a curl line tha
 	@scripts/run.sh
 
 test: .venv/.test  ## run the tests on SQLite and on a real PostgreSQL
-	$(BIN)/python -m pytest --cov --cov-report=term
+	$(BIN)/python -m pytest --numprocesses=logical --maxprocesses=4 --dist=worksteal --cov --cov-report=term
 
 check: .venv/.audit  ## lint, types, import contracts, migrations without drift, known vulnerabilities
 	$(BIN)/ruff check

@@ -32,6 +32,12 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         metafunc.parametrize("database_url", kinds, indirect=True)
 
 
+def pytest_make_parametrize_id(val: object) -> str | None:
+    """Show in a test's name how a long text or a dictionary begins; pytest only numbers them."""
+    is_long = isinstance(val, str) and len(val) > 60
+    return ascii(val)[:60] if is_long or isinstance(val, dict | list | tuple) else None
+
+
 @pytest.fixture(scope="session")
 def postgresql_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     if url := os.environ.get("TEST_DATABASE_URL"):

@@ -1,6 +1,7 @@
 """Run the scenarios; the exit code is 1 if the service broke its word in one of them."""
 
 import argparse
+import logging
 import sys
 import time
 import traceback
@@ -129,6 +130,8 @@ def main() -> int:
         for defect in (SCENARIOS[name].defects if wanted.planted else ("",))
     ]
     began = time.monotonic()
+    # Migrations run in this process, and would say so between the results.
+    logging.getLogger("alembic").setLevel(logging.WARNING)
     with ExitStack() as stack:
         runner = Runner(stack)
         results = [runner.run(name, plan) for name, plan in plans]

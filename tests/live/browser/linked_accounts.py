@@ -23,7 +23,9 @@ def stored(service: Server, user: int) -> list[dict[str, Any]]:
         f"SELECT {', '.join(COLUMNS)} FROM social_association"
         " WHERE user_id = ? ORDER BY created_at, provider, ext_id"
     )
-    with closing(sqlite3.connect(f"file:{service.database}?mode=ro", uri=True)) as connection:
+    with closing(
+        sqlite3.connect(f"file:{service.directory}/social.db?mode=ro", uri=True)
+    ) as connection:
         rows = [dict(zip(COLUMNS, row, strict=True)) for row in connection.execute(query, [user])]
     for row in rows:
         row["show_in_profile"] = bool(row["show_in_profile"])

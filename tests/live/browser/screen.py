@@ -2,8 +2,8 @@
 
 import base64
 import json
-import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
@@ -14,6 +14,8 @@ from selenium.webdriver.common.action_chains import ActionChains
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.remote.webelement import WebElement
+
+from tests.support.waiting import becomes
 
 WIDTHS = {"phone": 390, "desktop": 1280}
 Seen = TypeVar("Seen")
@@ -53,16 +55,15 @@ class Screen:
 
     def eventually(self, look: Callable[[], Seen], seconds: float = 10) -> Seen:
         """Look again until there is something to see; gives what was seen."""
-        end = time.monotonic() + seconds
-        while True:
-            try:
-                if seen := look():
-                    return seen
-            except (NoSuchElementException, StaleElementReferenceException):
-                pass
-            if time.monotonic() > end:
-                raise AssertionError(f"not seen within {seconds} s; the page says:\n{self.text}")
-            time.sleep(0.05)
+
+        def sees() -> Seen | None:
+            with suppress(NoSuchElementException, StaleElementReferenceException):
+                return look()
+            return None
+
+        seen = becomes(sees, seconds, every=0.05)
+        assert seen, f"not seen within {seconds} s; the page says:\n{self.text}"
+        return seen
 
     def shows(self, text: str) -> None:
         self.eventually(lambda: text in self.text)

@@ -27,32 +27,16 @@ elif not os.access(os.environ["PROMETHEUS_MULTIPROC_DIR"], os.W_OK):
         "Configuration: PROMETHEUS_MULTIPROC_DIR must be a folder that can be written to."
     )
 
-from service.config import ConfigError, load
+from service.config import load
 from service.telemetry.logs import configuration
 from service.web.worker import Worker
 
 # In the master: a senseless value stops it here, instead of worker after worker later.
 _settings = load(os.environ)
 
-
-def _bind() -> str:
-    if bind := os.environ.get("BIND"):
-        return bind
-    host, port = os.environ.get("HOST") or "127.0.0.1", os.environ.get("PORT") or "8000"
-    if not port.isascii() or not port.isdigit() or not 0 < int(port) < 65_536:
-        raise ConfigError("PORT", "must be a number from 1 to 65535.")
-    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
-
-
-def _workers() -> int:
-    text = os.environ.get("WEB_CONCURRENCY") or str(len(os.sched_getaffinity(0)))
-    if not text.isascii() or not text.isdigit() or int(text) < 1:
-        raise ConfigError("WEB_CONCURRENCY", "must be a number of worker processes.")
-    return int(text)
-
-
-bind = _bind()
-workers = _workers()
+_host = f"[{_settings.host}]" if ":" in _settings.host else _settings.host
+bind = _settings.bind or f"{_host}:{_settings.port}"
+workers = _settings.web_concurrency or len(os.sched_getaffinity(0))
 worker_class = Worker
 threads = _settings.threads  # the database pool has a connection for each
 

@@ -9,7 +9,7 @@ import pytest
 from flask import Flask
 
 from service import create_app
-from service.config import ConfigError
+from service.config import SETTINGS, ConfigError, load
 from service.database import db
 from tests.support import factories
 
@@ -74,7 +74,18 @@ GOOD = [
     ("CORS_ORIGINS", "https://app.example,http://localhost:3000,http://127.0.0.1"),
     ("CORS_ORIGINS", "http://[::1]:3000"),
     ("CORS_ORIGINS", "capacitor://localhost"),
+    ("DATABASE_POOLER", ""),
+    ("DATABASE_POOLER", "transaction"),
+    ("LOG_FORMAT", ""),
+    ("LOG_FORMAT", "json"),
+    ("LOG_FORMAT", "text"),
+    ("HOST", "::1"),
+    ("PORT", "65535"),
+    ("WEB_CONCURRENCY", ""),
+    ("WEB_CONCURRENCY", "1"),
+    ("THREADS", "1"),
     ("LOG_LEVEL", "DEBUG"),
+    ("LOG_LEVEL", "debug"),
     ("LOG_LEVEL", "INFO"),
     ("LOG_LEVEL", "WARNING"),
     ("LOG_LEVEL", "ERROR"),
@@ -113,10 +124,19 @@ INTEGERS = [
     "10,20",
     "9" * 5_000,
 ]
+LONG = "hunter2" * 5
+WHITE = [f" {LONG}", f"{LONG} ", f"{LONG}\n", f"{LONG}\r\n", f"\t{LONG}", f"{LONG}\u00a0"]
 BAD = [
     *[("JWT_MAX_LIFETIME", value) for value in [*INTEGERS, "0"]],
     *[("JWT_LEEWAY", value) for value in INTEGERS],
     *[("MAX_ASSOCIATIONS_PER_USER", value) for value in [*INTEGERS, "0"]],
+    *[("WEB_CONCURRENCY", value) for value in [*INTEGERS, "0"]],
+    *[("THREADS", value) for value in [*INTEGERS, "0"]],
+    *[("PORT", value) for value in [*INTEGERS, "0", "65536"]],
+    ("DATABASE_POOLER", "session"),
+    ("DATABASE_POOLER", "Transaction"),
+    ("LOG_FORMAT", "xml"),
+    ("LOG_FORMAT", "JSON"),
     ("DATABASE_URL", "nonsense"),
     ("DATABASE_URL", "://"),
     ("DATABASE_URL", "social.db"),
@@ -131,9 +151,22 @@ BAD = [
     ("DATABASE_URL", "postgresql://someone:hunter2@localhost:port/social"),
     ("DATABASE_URL", "https://someone:hunter2@localhost/social"),
     ("DATABASE_URL", "someone:hunter2@localhost/social"),
+    ("DATABASE_URL", "postgresql://someone:hunter2@localhost/social\n"),
+    ("DATABASE_URL", " postgresql://someone:hunter2@localhost/social"),
+    ("DATABASE_URL", "postgresql://someone:hunter2@localhost:65536/social"),
+    ("DATABASE_URL", "postgresql://someone:hunter2@localhost/social?port=x"),
+    ("DATABASE_URL", "postgresql://someone:hunter2@one:1,two:port/social"),
+    ("DATABASE_URL", "postgresql://someone:hunter2@one:1,two:70000/social"),
+    ("DATABASE_URL", "postgresql://someone:hunter2@one,%zz/social"),
+    ("DATABASE_URL", "postgresql://someone:hunter2@/social?host=one:1&host=two&port=3"),
     ("JWT_SECRET_KEY", ""),
     ("JWT_SECRET_KEY", "hunter2"),
     ("JWT_SECRET_KEY", "hunter2".ljust(31, "x")),
+    *[("JWT_SECRET_KEY", value) for value in WHITE],
+    *[("JWT_PREVIOUS_SECRET_KEYS", value) for value in WHITE],
+    ("JWT_PREVIOUS_SECRET_KEYS", f"{'x' * 32}, {'hunter2' * 5}"),
+    ("JWT_PREVIOUS_SECRET_KEYS", f"{'hunter2' * 5},{'x' * 32}\n"),
+    ("JWT_PREVIOUS_SECRET_KEYS", " "),
     ("JWT_PREVIOUS_SECRET_KEYS", "hunter2"),
     ("JWT_PREVIOUS_SECRET_KEYS", f"{'x' * 32},hunter2"),
     ("JWT_PREVIOUS_SECRET_KEYS", f"hunter2,{'x' * 32}"),
@@ -181,6 +214,69 @@ def test_the_sentence_shows_no_secret(name: str, value: str) -> None:
     sentence = refusal(factories.environment(SQLITE) | {name: value})
     assert "hunter2" not in sentence
     assert factories.SECRET not in sentence
+
+
+NAMES = sorted(name for name, setting in SETTINGS.items() if setting.file)
+VALUES = {
+    "DATABASE_URL": "sqlite:////tmp/in-a-file.db",
+    "JWT_SECRET_KEY": "a-secret-in-a-file-of-at-least-32-bytes",
+    "JWT_PREVIOUS_SECRET_KEYS": f"{'x' * 32},{'y' * 32}",
+}
+
+
+def with_file(name: str, path: Path, **changes: str) -> dict[str, str]:
+    """An environment in which a file stands for the variable."""
+    environ = factories.environment(SQLITE) | changes
+    environ.pop(name, None)
+    return environ | {f"{name}_FILE": str(path)} | changes
+
+
+@pytest.mark.parametrize("end", ["", "\n", "\r\n"])
+@pytest.mark.parametrize("name", NAMES)
+def test_a_file_may_hold_the_value(name: str, end: str, tmp_path: Path) -> None:
+    (tmp_path / "value").write_bytes(f"{VALUES[name]}{end}".encode())
+    given = load(factories.environment(SQLITE) | {name: VALUES[name]})
+    assert load(with_file(name, tmp_path / "value")) == given
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_only_one_line_break_at_the_end_of_a_file_is_ignored(name: str, tmp_path: Path) -> None:
+    (tmp_path / "value").write_text(f"{VALUES[name]}\n\n")
+    assert f"{name}_FILE" in refusal(with_file(name, tmp_path / "value"))
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_variable_and_its_file_at_once_stop_the_start(name: str, tmp_path: Path) -> None:
+    (tmp_path / "value").write_text(VALUES[name])
+    sentence = refusal(with_file(name, tmp_path / "value", **{name: VALUES[name]}))
+    assert f"{name}_FILE is set, and so is {name}" in sentence
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_an_unreadable_file_stops_the_start(name: str, tmp_path: Path) -> None:
+    sentence = refusal(with_file(name, tmp_path / "missing"))
+    assert f"{name}_FILE names a file that can't be read: No such file" in sentence
+
+
+@pytest.mark.parametrize("name", ["DATABASE_URL", "JWT_SECRET_KEY"])
+def test_an_empty_file_is_not_an_unset_variable(name: str, tmp_path: Path) -> None:
+    (tmp_path / "value").touch()
+    assert f"{name}_FILE" in refusal(with_file(name, tmp_path / "value"))
+
+
+def test_a_secret_in_a_file_may_have_any_bytes(tmp_path: Path) -> None:
+    (tmp_path / "value").write_bytes(b"\xff" * 32)
+    assert load(with_file("JWT_SECRET_KEY", tmp_path / "value")).jwt_secret_key == b"\xff" * 32
+
+
+def test_the_log_is_json_where_nobody_looks_at_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: False)
+    assert load(factories.environment(SQLITE)).log_format == "json"
+
+
+def test_the_log_is_text_on_a_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
+    assert load(factories.environment(SQLITE)).log_format == "text"
 
 
 def test_a_missing_secret_stops_the_start() -> None:

@@ -1,0 +1,109 @@
+"""From the environment to settings; what is missing or senseless stops the start."""
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Annotated, Any, NamedTuple, get_type_hints
+
+import sqlalchemy as sa
+
+from service.config import values
+from service.database import url
+
+ROOT = Path(__file__).resolve().parents[2]
+INSTANCE = ROOT / "instance"
+
+
+class ConfigError(SystemExit):
+    """A setting is missing or senseless; the text names the variable and says why.
+
+    An exit: gunicorn's master, `flask` or a shell prints the text, without a trace, and stops.
+    """
+
+    def __init__(self, variable: str, why: str) -> None:
+        super().__init__(f"Configuration: {variable} {why}")
+
+
+class Setting(NamedTuple):
+    """How a variable's text becomes the setting's value."""
+
+    read: Callable[[str], Any]
+    default: str = ""
+    """The text when the variable is unset or empty."""
+    empty_counts: bool = False
+    """An empty variable is not an unset one."""
+    file: bool = False
+    """NAME_FILE may name a file that holds the text."""
+
+
+_database_url = partial(url.read, folder=INSTANCE)
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What the operator decided. Durations are in seconds.
+
+    The variable is the field's name in capitals; README.md says what each is for.
+    """
+
+    database_url: Annotated[sa.URL, Setting(_database_url, "sqlite:///social.db", file=True)]
+    database_pooler: Annotated[str | None, Setting(values.optional(values.one_of("transaction")))]
+    jwt_secret_key: Annotated[bytes, Setting(values.secret, file=True)]
+    jwt_previous_secret_keys: Annotated[tuple[bytes, ...], Setting(values.secrets, file=True)]
+    jwt_role_claim: Annotated[str, Setting(values.role_claim, "role", empty_counts=True)]
+    jwt_audience: Annotated[str | None, Setting(values.optional(str))]
+    jwt_issuer: Annotated[str | None, Setting(values.optional(str))]
+    jwt_max_lifetime: Annotated[int, Setting(values.number(1), "86400")]
+    jwt_leeway: Annotated[int, Setting(values.number(0), "10")]
+    providers: Annotated[frozenset[str], Setting(values.providers)]
+    max_associations_per_user: Annotated[int, Setting(values.number(1), "100")]
+    cors_origins: Annotated[frozenset[str], Setting(values.cors_origins)]
+    log_level: Annotated[str, Setting(values.log_level, "INFO")]
+    log_format: Annotated[str, Setting(values.log_format)]
+    # For gunicorn.conf.py.
+    host: Annotated[str, Setting(str, "127.0.0.1")]
+    port: Annotated[int, Setting(values.number(1, 65_535), "8000")]
+    bind: Annotated[str | None, Setting(values.optional(str))]
+    web_concurrency: Annotated[int | None, Setting(values.optional(values.number(1)))]
+    threads: Annotated[int, Setting(values.number(1), "16")]
+
+
+SETTINGS: dict[str, Setting] = {
+    name.upper(): hint.__metadata__[0]
+    for name, hint in get_type_hints(Settings, include_extras=True).items()
+}
+"""Every variable."""
+
+
+def load(environ: Mapping[str, str]) -> Settings:
+    """Read the settings.
+
+    Raises:
+        ConfigError: a variable is missing or senseless.
+    """
+    return Settings(*[_value(environ, name, setting) for name, setting in SETTINGS.items()])
+
+
+def _value(environ: Mapping[str, str], name: str, setting: Setting) -> Any:
+    text = environ.get(name)
+    if setting.file and (path := environ.get(f"{name}_FILE")):
+        if text:
+            raise ConfigError(f"{name}_FILE", f"is set, and so is {name}; only one of them may be.")
+        name, text = f"{name}_FILE", _content(f"{name}_FILE", path)
+    elif text is None or not (text or setting.empty_counts):
+        text = setting.default
+    try:
+        return setting.read(text)
+    except ValueError as why:
+        raise ConfigError(name, str(why)) from None
+
+
+def _content(variable: str, path: str) -> str:
+    try:
+        content = Path(path).read_bytes()
+    except OSError as error:
+        raise ConfigError(variable, f"names a file that can't be read: {error.strerror}.") from None
+    # Editors leave a line break at the end.
+    return re.sub(r"\r?\n\Z", "", content.decode("utf-8", "surrogateescape"))

@@ -28,7 +28,7 @@ from flask import Flask
 from flask_migrate import Migrate
 
 from service import config, database
-from service.auth import tokens
+from service.auth import access
 from service.commands import admins as admin_commands
 from service.commands import tokens as token_commands
 from service.telemetry import logs
@@ -63,7 +63,7 @@ def create_app(environ: Mapping[str, str] = os.environ) -> Flask:
     errors.init_app(app, database.Unavailable)
     database.init_app(app, settings.database_url, pool_size=settings.threads)
     Migrate(app, database.db, directory=MIGRATIONS)
-    tokens.init_app(app, settings)
+    access.init_app(app, settings)
     app.cli.add_command(token_commands.group)
     app.cli.add_command(admin_commands.group)
     app.register_blueprint(probes.blp)

@@ -1,5 +1,9 @@
-"""Who may do what, as predicates of (actor, user_id). Knows nothing of HTTP or the database."""
+"""Who may do what, as predicates of (actor, user_id). Knows nothing of HTTP or the database.
 
+`user_id` is whose associations it concerns; None for what concerns nobody in particular.
+"""
+
+from collections.abc import Callable
 from dataclasses import dataclass
 
 
@@ -11,16 +15,19 @@ class Actor:
     is_admin: bool
 
 
-def may_manage(actor: Actor | None, user_id: int) -> bool:
+Rule = Callable[[Actor | None, int | None], bool]
+
+
+def may_manage(actor: Actor | None, user_id: int | None) -> bool:
     """Create, change and delete associations of `user_id`: that user, or an admin."""
     return actor is not None and (actor.user_id == user_id or actor.is_admin)
 
 
-def sees_hidden(actor: Actor | None, user_id: int) -> bool:
+def sees_hidden(actor: Actor | None, user_id: int | None) -> bool:
     """See also what `user_id` does not show in the profile: that user, or an admin."""
     return may_manage(actor, user_id)
 
 
-def may_look_up(actor: Actor | None) -> bool:
+def may_look_up(actor: Actor | None, user_id: int | None) -> bool:
     """Ask whose a pair of provider and ext_id is: admins."""
     return actor is not None and actor.is_admin

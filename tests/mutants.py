@@ -20,6 +20,8 @@ KILLED = ("killed", "timeout")  # a request without end is noticed
 # These meet what runs at import and when an application is made.
 FRESH = (
     "tests/unit/test_tokens.py",
+    "tests/unit/test_access.py",
+    "tests/api/test_tokens.py",
     "tests/unit/test_cli.py",
     "tests/unit/test_fields.py",
     "tests/api/test_documents.py",

@@ -5,20 +5,41 @@ from collections.abc import Callable
 from functools import wraps
 from typing import Any, NoReturn
 
-from flask import g, request
-from jwt.exceptions import InvalidTokenError
+from flask import Flask, Response, current_app, g, request
+from flask_jwt_extended import JWTManager
 
 from service import policy
-from service.auth import tokens
-from service.auth.tokens import Token
+from service.auth.remembered import Remembered
+from service.auth.tokens import ALGORITHM, BadToken, Token, Verifier
+from service.config import Settings
 from service.policy import Actor
 from service.store import admins
 from service.telemetry import logs
 from service.web import errors
+from service.web.errors import Entry, Problem
 
 _BEARER = re.compile(
     r"bearer +([A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+)", re.IGNORECASE | re.ASCII
 )
+
+
+def init_app(app: Flask, settings: Settings) -> None:
+    app.config.update(
+        JWT_SECRET_KEY=settings.jwt_secret_key,
+        JWT_ALGORITHM=ALGORITHM,
+        JWT_IDENTITY_CLAIM="user_id",
+        JWT_ENCODE_AUDIENCE=settings.jwt_audience,
+        JWT_ENCODE_ISSUER=settings.jwt_issuer,
+    )
+    JWTManager(app).invalid_token_loader(_refuse_bad_token)
+    app.extensions["tokens"] = Remembered(Verifier(settings).verify)
+
+
+def _refuse_bad_token(_: str) -> Response:
+    # The answer doesn't say why: an attacker may be asking.
+    entry = Entry("invalid_token", "The token is not valid or has expired; get a new one.")
+    challenge = {"WWW-Authenticate": 'Bearer error="invalid_token"'}
+    return Problem(401, entry, headers=challenge).get_response()
 
 
 def _ask_for_token() -> NoReturn:
@@ -32,8 +53,8 @@ def _identify() -> Token | None:
         return None
     found = _BEARER.fullmatch(header.strip())
     if found is None:
-        raise InvalidTokenError("the header holds no bearer token")
-    token = tokens.current().verify(found[1])
+        raise BadToken("the header holds no bearer token")
+    token: Token = current_app.extensions["tokens"].verify(found[1])
     g.token = token
     g.actor_id = token.user_id
     return token
@@ -78,21 +99,23 @@ def _documented(view: Any, security: list[dict[str, list[str]]]) -> Callable[...
     return documented
 
 
-def caller_id() -> int | None:
-    """The authenticated user's id; None for an anonymous caller."""
-    token: Token | None = g.get("token")
-    return token and token.user_id
-
-
-def acting_id() -> int:
+def caller_id() -> int:
     """The id of the caller in a view that requires a token."""
     token: Token = g.token
     return token.user_id
 
 
+def caller_id_or_none() -> int | None:
+    """The caller's id; None for an anonymous one."""
+    token: Token | None = g.get("token")
+    return token and token.user_id
+
+
 def actor(concerning: int | None = None) -> Actor | None:
-    """The caller, with the admin role if it matters: a grant is looked up in the database only
-    when the caller is not the user concerned. Never remembered: a withdrawal counts at once.
+    """The caller, with the admin role if it matters.
+
+    A grant is looked up only when the caller is not the user concerned, and each time: its
+    withdrawal counts at once.
     """
     token: Token | None = g.get("token")
     if token is None:
@@ -103,17 +126,14 @@ def actor(concerning: int | None = None) -> Actor | None:
     return Actor(token.user_id, is_admin)
 
 
-def authorize(
-    rule: Callable[[Actor | None, int], bool], user_id: int, provider: str | None = None
-) -> None:
-    """Refuse (403) unless the caller may do this to `user_id`."""
+def authorize(rule: policy.Rule, user_id: int | None = None, provider: str | None = None) -> None:
+    """Refuse (403) unless the rule lets the caller do this.
+
+    Args:
+        rule: one of `service.policy`.
+        user_id: whose associations it concerns; None for what concerns nobody in particular.
+        provider: for the log.
+    """
     if not rule(actor(concerning=user_id), user_id):
         logs.audit("refused", user_id, provider)
-        raise errors.of_status(403)
-
-
-def authorize_look_up() -> None:
-    """Refuse (403) unless the caller may ask whose a pair is."""
-    if not policy.may_look_up(actor()):
-        logs.audit("refused", None, None)
         raise errors.of_status(403)

@@ -27,4 +27,4 @@ def mint(user_id: int, role: str | None, lifetime: int | None) -> None:
         raise click.BadParameter(
             "no claim says a role here (JWT_ROLE_CLAIM is empty).", param_hint="--role"
         )
-    click.echo(tokens.current().mint(user_id, role=role, lifetime=lifetime))
+    click.echo(tokens.mint(user_id, role=role, lifetime=lifetime))

@@ -5,15 +5,14 @@ from typing import Any
 from flask import Response, current_app
 
 from service.auth.access import (
-    acting_id,
     actor,
     authorize,
-    authorize_look_up,
     bearer_optional,
     bearer_required,
     caller_id,
+    caller_id_or_none,
 )
-from service.policy import may_manage, sees_hidden
+from service.policy import may_look_up, may_manage, sees_hidden
 from service.schemas.associations import (
     AssociationSchema,
     ChangeSchema,
@@ -52,7 +51,7 @@ def create(fields: dict[str, Any]) -> Any:
     user_id, provider = fields["user_id"], fields["provider"]
     authorize(may_manage, user_id, provider)
     limit = current_app.config["MAX_ASSOCIATIONS_PER_USER"]
-    row, is_new = associations.create(fields, created_by=acting_id(), limit=limit)
+    row, is_new = associations.create(fields, created_by=caller_id(), limit=limit)
     if is_new:
         logs.audit("created", user_id, provider)
     return row, 201 if is_new else 200
@@ -67,9 +66,9 @@ def create(fields: dict[str, Any]) -> Any:
 def find(query: dict[str, Any]) -> Any:
     """List the associations of a user, or (admins, by the pair) the one that has it."""
     if "provider" in query:
-        authorize_look_up()
+        authorize(may_look_up)
         return associations.look_up(query["provider"], query["ext_id"])
-    user_id = query.get("user_id") or caller_id()
+    user_id = query.get("user_id") or caller_id_or_none()
     if user_id is None:
         raise Problem(400, Entry("required", "Say whose associations to list.", "user_id"))
     with_hidden = sees_hidden(actor(concerning=user_id), user_id)

@@ -143,6 +143,15 @@ def test_a_minted_role_is_in_the_configured_claim(make_app: Callable[..., Flask]
     assert status(app.test_client(), printed, LOOKUP) == 200
 
 
+def test_without_a_claim_for_it_no_token_with_a_role_is_minted(
+    make_app: Callable[..., Flask],
+) -> None:
+    runner = make_app(JWT_ROLE_CLAIM="").test_cli_runner()
+    result = invoke(runner, "tokens", "mint", "7", "--role", "admin")
+    assert refused(result)
+    assert "JWT_ROLE_CLAIM" in result.stderr
+
+
 def test_the_first_secret_signs(make_app: Callable[..., Flask]) -> None:
     runner = make_app(JWT_PREVIOUS_SECRET_KEYS="x" * 32).test_cli_runner()
     assert decoded(good(runner, "tokens", "mint", "7"))["user_id"] == 7

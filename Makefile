@@ -55,7 +55,7 @@ deploy-check: .venv/.test  ## run nginx, gunicorn and PostgreSQL from deploy/ an
 	scripts/deploy-check.sh
 
 up: .venv/.test  ## leave that stack running (PORT, 8080) and print its address
-	scripts/deploy-install.sh nginx:nginx
+	scripts/install.sh nginx:nginx
 	$(BIN)/python -m tests.deploy up
 
 down: .venv/.test  ## stop it

@@ -19,7 +19,7 @@ address=http://$host:${PORT:-8000}
 
 server=$$
 (
-    # Said when it is true: as soon as the server answers.
+    # As soon as the server answers.
     until .venv/bin/python -c "import urllib.request as u; u.urlopen('$address/healthz', timeout=1)" 2>/dev/null; do
         kill -0 $server 2>/dev/null || exit 0
         sleep 0.2

@@ -35,8 +35,9 @@ def init_app(app: Flask, settings: Settings) -> None:
     app.extensions["tokens"] = Remembered(Verifier(settings).verify)
 
 
-def _refuse_bad_token(_: str) -> Response:
-    # The answer doesn't say why: an attacker may be asking.
+def _refuse_bad_token(reason: str) -> Response:
+    # For the log and the metrics. The answer doesn't say why: an attacker may be asking.
+    g.token_refusal = reason
     entry = Entry("invalid_token", "The token is not valid or has expired; get a new one.")
     challenge = {"WWW-Authenticate": 'Bearer error="invalid_token"'}
     return Problem(401, entry, headers=challenge).get_response()
@@ -51,9 +52,9 @@ def _identify() -> Token | None:
     header = request.environ.get("HTTP_AUTHORIZATION")
     if header is None:
         return None
-    found = _BEARER.fullmatch(header.strip())
+    found = _BEARER.fullmatch(header.strip(" \t"))
     if found is None:
-        raise BadToken("the header holds no bearer token")
+        raise BadToken("header")
     token: Token = current_app.extensions["tokens"].verify(found[1])
     g.token = token
     g.actor_id = token.user_id

@@ -34,7 +34,8 @@ class Remembered:
             BadToken: it isn't good.
         """
         token = self._tokens.get(encoded)
-        if token is not None and token.expires > time.time():
+        # Not valid yet: the clock was set back.
+        if token is not None and token.valid_from <= time.time() < token.expires:
             metrics.TOKEN_HITS.inc()
             return token
         metrics.TOKEN_MISSES.inc()

@@ -9,6 +9,8 @@ from flask import Flask, Response, current_app, g, request
 from flask_jwt_extended import JWTManager
 
 from service import policy
+from service.auth import keys
+from service.auth.key_file import KeyFile
 from service.auth.remembered import Remembered
 from service.auth.tokens import ALGORITHM, BadToken, Token, Verifier
 from service.config import Settings
@@ -32,7 +34,9 @@ def init_app(app: Flask, settings: Settings) -> None:
         JWT_ENCODE_ISSUER=settings.jwt_issuer,
     )
     JWTManager(app).invalid_token_loader(_refuse_bad_token)
-    app.extensions["tokens"] = Remembered(Verifier(settings).verify)
+    file = settings.jwt_public_keys_file
+    public_keys = KeyFile(file).current if file else keys.none
+    app.extensions["tokens"] = Remembered(Verifier(settings, public_keys).verify, public_keys)
 
 
 def _refuse_bad_token(reason: str) -> Response:

@@ -5,6 +5,7 @@ decoding can't be configured as strictly as the contract wants it (docs/decision
 """
 
 import math
+from collections.abc import Callable, Sequence
 from datetime import timedelta
 from typing import Any, NamedTuple
 
@@ -13,6 +14,8 @@ from flask import current_app
 from flask_jwt_extended import create_access_token
 from jwt.exceptions import InvalidTokenError, MissingRequiredClaimError, PyJWTError
 
+from service.auth import keys
+from service.auth.keys import KeySet
 from service.config import Settings
 from service.schemas.fields import canonical_id
 
@@ -49,11 +52,17 @@ class BadToken(InvalidTokenError):
 
 
 class Verifier:
-    """Decides which tokens are good, under an application's settings."""
+    """Decides which tokens are good, under an application's settings and the public keys of now.
 
-    def __init__(self, settings: Settings) -> None:
+    The algorithm in a token's header chooses the verifier: secrets for HS256, public keys for the
+    others. No list ever holds both.
+    """
+
+    def __init__(self, settings: Settings, public_keys: Callable[[], KeySet] = keys.none) -> None:
         self._settings = settings
-        self._secrets = (settings.jwt_secret_key, *settings.jwt_previous_secret_keys)
+        self._public_keys = public_keys
+        secrets = (settings.jwt_secret_key, *settings.jwt_previous_secret_keys)
+        self._secrets = tuple(secret for secret in secrets if secret is not None)
 
     def verify(self, encoded: str) -> Token:
         """Verify a token in compact form.
@@ -76,8 +85,9 @@ class Verifier:
 
     def _read(self, encoded: str) -> Token:
         settings = self._settings
-        _check_header(jwt.get_unverified_header(encoded))
-        claims = self._signed_claims(encoded)
+        header = jwt.get_unverified_header(encoded)
+        _check_header(header)
+        claims = self._signed_claims(encoded, header)
         _check_claims(claims, settings.jwt_max_lifetime)
         role = claims.get(settings.jwt_role_claim) if settings.jwt_role_claim else None
         return Token(
@@ -87,15 +97,26 @@ class Verifier:
             expires=int(claims["exp"]) + settings.jwt_leeway,
         )
 
-    def _signed_claims(self, encoded: str) -> dict[str, Any]:
-        """The claims, if one of the secrets signed them and PyJWT accepts them."""
+    def _keys_for(self, header: dict[str, Any]) -> Sequence[bytes | jwt.PyJWK]:
+        algorithm = header.get("alg")
+        if algorithm == ALGORITHM and self._secrets:
+            return self._secrets
+        public = self._public_keys()
+        if algorithm not in [key.algorithm_name for key in public.keys]:
+            raise BadToken("algorithm")
+        if found := public.that_fit(algorithm, header.get("kid")):
+            return found
+        raise BadToken("key")
+
+    def _signed_claims(self, encoded: str, header: dict[str, Any]) -> dict[str, Any]:
+        """The claims, if one of the keys signed them and PyJWT accepts them."""
         settings = self._settings
-        for secret in self._secrets:
+        for key in self._keys_for(header):
             try:
                 return jwt.decode(
                     encoded,
-                    secret,
-                    algorithms=[ALGORITHM],
+                    key,
+                    algorithms=[ALGORITHM if isinstance(key, bytes) else key.algorithm_name],
                     audience=settings.jwt_audience,
                     issuer=settings.jwt_issuer,
                     leeway=settings.jwt_leeway,
@@ -112,7 +133,7 @@ class Verifier:
 
 
 def _check_header(header: dict[str, Any]) -> None:
-    # What `kid`, `jku` and the like name is not looked at: keys come from the settings alone.
+    # `jku`, `jwk`, `x5u` and the like are not looked at: keys come from the settings alone.
     if "crit" in header or "b64" in header:
         raise BadToken("header:crit")
     if "typ" in header and str(header["typ"]).lower() not in _TYPES:

@@ -4,6 +4,8 @@ import time
 
 import pytest
 
+from service.auth import keys
+from service.auth.keys import KeySet
 from service.auth.remembered import Remembered
 from service.auth.tokens import BadToken, Token
 
@@ -27,7 +29,7 @@ def token(user_id: int = 7, *, valid_from: float = 0, expires: float = 1e12) -> 
 
 
 def remembering(verifying: Verifying) -> Remembered:
-    return Remembered(verifying)
+    return Remembered(verifying, keys.none)
 
 
 def test_a_good_token_is_verified_once() -> None:
@@ -72,6 +74,31 @@ def test_a_remembered_token_is_verified_anew_when_the_clock_was_set_back(
     monkeypatch.setattr(time, "time", lambda: 999)
     with pytest.raises(BadToken):
         remembered.verify("good")
+
+
+def test_a_remembered_token_is_verified_anew_under_other_public_keys() -> None:
+    current = [KeySet()]
+    verifying = Verifying(good=token())
+    remembered = Remembered(verifying, lambda: current[0])
+    remembered.verify("good")
+    current[0] = KeySet(())  # equal, but of another state of the file
+    remembered.verify("good")
+    assert verifying.times == 2
+
+
+def test_a_token_verified_while_the_keys_change_is_verified_anew() -> None:
+    current = [KeySet()]
+
+    def verify(encoded: str) -> Token:
+        current[0] = KeySet(are_named=not current[0].are_named)
+        times.append(encoded)
+        return token()
+
+    times: list[str] = []
+    remembered = Remembered(verify, lambda: current[0])
+    for _ in range(2):
+        remembered.verify("good")
+    assert len(times) == 2
 
 
 def test_a_bad_token_is_verified_each_time() -> None:

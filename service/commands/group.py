@@ -1,9 +1,6 @@
 """What the commands share: failures are sentences, and a user's id is one that can be."""
 
-import sqlite3
-
 import click
-import psycopg
 from flask.cli import AppGroup
 
 from service.database import Unavailable
@@ -18,10 +15,6 @@ class Group(AppGroup):
             return super().invoke(ctx)
         except Unavailable as error:
             raise click.ClickException(f"The database can't do this for now: {error}.") from error
-        except (psycopg.ProgrammingError, sqlite3.OperationalError) as error:
-            raise click.ClickException(
-                "The database lacks the tables; make them with: flask db upgrade"
-            ) from error
 
 
 class _UserId(click.ParamType[int]):

@@ -7,7 +7,8 @@ It has its answer within two seconds, or raises.
 import random
 import sqlite3
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import psycopg
@@ -16,7 +17,7 @@ from flask import Flask, current_app
 from flask_sqlalchemy import SQLAlchemy
 from sqlalchemy.orm import DeclarativeBase
 
-from service.database import connections, postgresql, sqlite
+from service.database import connections, migration, postgresql, sqlite
 from service.database.breaker import Breaker
 from service.database.connections import ThreadConnection
 from service.database.errors import Unavailable as Unavailable
@@ -85,21 +86,63 @@ def execute(statement: Statement, parameters: Mapping[str, Any] | None = None) -
             attempt += 1
 
 
+def check() -> None:
+    """Ask whether the database can serve.
+
+    Raises:
+        Unavailable: it can't, for whatever reason; its text says why.
+    """
+    try:
+        why = migration.shortcoming(execute)
+    except (psycopg.Error, sqlite3.Error, sa.exc.DBAPIError) as error:
+        why = sqlite.name_of(error)
+    if why:
+        raise Unavailable(why)
+
+
 def _run(statement: Statement, parameters: Mapping[str, Any]) -> list[Any]:
     database: _Database = current_app.extensions["database"]
     connection = database.connection
+    began = time.monotonic()
     try:
         if not connection.is_open():
             with database.breaker.connecting():
                 connection.open()
-        return connection.run(statement, parameters)
+        rows = connection.run(statement, parameters)
     except postgresql.CONFLICTS:
         raise
     except (psycopg.Error, sqlite3.Error, sa.exc.DBAPIError) as raised:
         # SQLAlchemy's when it prepares its first connection.
         error = raised.orig if isinstance(raised, sa.exc.DBAPIError) else raised
         if postgresql.is_unanswered(error):
-            database.breaker.trip()
-        if postgresql.is_for_now(error) or sqlite.is_for_now(error):
-            raise Unavailable(type(error).__name__) from raised
+            database.breaker.unanswered(began)
+        if why := _condition(error, connection):
+            raise Unavailable(why) from raised
         raise
+    database.breaker.answered()
+    return rows
+
+
+@contextmanager
+def explained() -> Iterator[None]:
+    """End with a sentence instead of a trace, when a connection of its own can't do its work.
+
+    Raises:
+        SystemExit: with the sentence.
+    """
+    try:
+        yield
+    except (psycopg.Error, sa.exc.DBAPIError) as raised:
+        error = raised.orig if isinstance(raised, sa.exc.DBAPIError) else raised
+        why = postgresql.condition(error) or sqlite.condition(error)
+        if why is None:
+            raise
+        raise SystemExit(f"The database can't do this: {why}.") from None
+
+
+def _condition(error: BaseException | None, connection: ThreadConnection) -> str | None:
+    if why := postgresql.condition(error) or sqlite.condition(error):
+        return why
+    if postgresql.may_be_the_schema(error) or sqlite.may_be_the_schema(error):
+        return migration.shortcoming(lambda statement: connection.run(statement, {}))
+    return None

@@ -19,14 +19,20 @@ class Breaker:
 
     def __init__(self) -> None:
         self._is_tripped = False
-        self._pause_ends = 0.0  # of time.monotonic
+        self._pause_ends = 0.0  # these two of time.monotonic
+        self._answered = 0.0
         self._attempt = threading.Lock()
         """Held by the one thread that tries again after the pause."""
 
-    def trip(self) -> None:
-        """Remember that the database did not answer."""
-        self._pause_ends = time.monotonic() + PAUSE
-        self._is_tripped = True
+    def answered(self) -> None:
+        """Remember that the database answered."""
+        self._answered = time.monotonic()
+
+    def unanswered(self, since: float) -> None:
+        """Trip, unless the database has answered another thread since then: it is slow, or full."""
+        if self._answered < since:
+            self._pause_ends = time.monotonic() + PAUSE
+            self._is_tripped = True
 
     @contextmanager
     def connecting(self) -> Iterator[None]:

@@ -16,9 +16,13 @@ def is_postgresql(url: sa.URL) -> bool:
     return url.get_backend_name() == "postgresql"
 
 
+def kind_of(url: sa.URL) -> Any:
+    """The module for the kind of database."""
+    return postgresql if is_postgresql(url) else sqlite
+
+
 def engine_options(url: sa.URL, *, pool_size: int) -> dict[str, Any]:
     """Keyword arguments for `create_engine`."""
-    kind = postgresql if is_postgresql(url) else sqlite
     return {
         "isolation_level": "AUTOCOMMIT",
         # One for each thread, and more where a server has more threads than it says: none
@@ -30,7 +34,7 @@ def engine_options(url: sa.URL, *, pool_size: int) -> dict[str, Any]:
         "json_serializer": strict_json.dumps,
         # Else the parameters, an ext_id among them, stand in every error's text.
         "hide_parameters": True,
-        **kind.engine_options(url),
+        **kind_of(url).engine_options(url),
     }
 
 
@@ -39,8 +43,7 @@ def listen(engine: sa.Engine) -> None:
     metrics.CONNECTION_LIMIT.set(engine.pool.size())  # type: ignore[attr-defined]  # a QueuePool
     sa.event.listen(engine, "connect", lambda *_: metrics.OPEN_CONNECTIONS.inc())
     sa.event.listen(engine, "close", lambda *_: metrics.OPEN_CONNECTIONS.dec())
-    kind = postgresql if is_postgresql(engine.url) else sqlite
-    kind.listen(engine)
+    kind_of(engine.url).listen(engine)
 
 
 class ThreadConnection(threading.local):

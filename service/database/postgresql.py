@@ -1,4 +1,4 @@
-"""PostgreSQL: how connections are made and given up on, and which errors are "for now"."""
+"""PostgreSQL: how connections are made and given up on, and what its errors say."""
 
 import os
 import select
@@ -20,6 +20,9 @@ from service.database.timeouts import (
     deadline,
 )
 
+CLIENT_ENCODING = "utf8"
+"""Never the server's, which may not hold what the service is given."""
+
 CONFLICTS = (pg.SerializationFailure, pg.DeadlockDetected)
 """Rolled back because of another transaction: to be tried again."""
 
@@ -31,7 +34,7 @@ def engine_options(url: sa.URL) -> dict[str, Any]:
     # The operator's own options come last: they win.
     options = [*ours, *url.normalized_query.get("options", ())]
     return {
-        "connect_args": {"options": " ".join(options)},
+        "connect_args": {"options": " ".join(options), "client_encoding": CLIENT_ENCODING},
         # Looking for hstore costs each connection a query, and nothing here uses it.
         "use_native_hstore": False,
     }
@@ -46,7 +49,31 @@ def listen(engine: sa.Engine) -> None:
 def _connect(
     dialect: object, record: object, arguments: list[Any], parameters: dict[str, Any]
 ) -> "TimedConnection":
-    return TimedConnection.connect(*arguments, **parameters)
+    connection = TimedConnection.connect(*arguments, **parameters)
+    try:
+        check_encoding(connection)
+    except WrongEncoding:
+        connection.close()
+        raise
+    return connection
+
+
+class WrongEncoding(psycopg.OperationalError):
+    """The database can't hold all characters."""
+
+
+def check_encoding(connection: psycopg.Connection[Any]) -> None:
+    """Refuse a database that would change what it is given.
+
+    Raises:
+        WrongEncoding: its text says what to do.
+    """
+    encoding = connection.info.parameter_status("server_encoding")
+    if encoding != "UTF8":
+        raise WrongEncoding(
+            f"the database's encoding is {encoding}; make one with: "
+            "createdb --encoding=UTF8 --template=template0"
+        )
 
 
 def _replace_stale(
@@ -73,10 +100,28 @@ def is_unanswered(error: BaseException | None) -> bool:
     return isinstance(error, psycopg.OperationalError) and error.sqlstate is None
 
 
-def is_for_now(error: BaseException | None) -> bool:
-    """Whether it is the database's condition rather than a mistake of ours."""
+def condition(error: BaseException | None) -> str | None:
+    """The condition of the database that the error speaks of, for the log.
+
+    Returns: a text without any user's value; None when the error is a mistake of ours.
+    """
+    if is_unanswered(error):
+        # libpq's words or the system's, or the server's before there was a session.
+        return " ".join(str(error).split())
+    if isinstance(error, pg.InsufficientPrivilege | pg.InvalidSchemaName):
+        return (
+            f"the role lacks rights ({error.diag.message_primary}): the service needs SELECT, "
+            "INSERT, UPDATE and DELETE on its tables, flask db upgrade CREATE on their schema"
+        )
     # Lost connections, lack of resources, time-outs, shutdown, conflicts (PEP 249).
-    return isinstance(error, psycopg.OperationalError | pg.ReadOnlySqlTransaction)
+    if isinstance(error, psycopg.OperationalError | pg.ReadOnlySqlTransaction):
+        return type(error).__name__
+    return None
+
+
+def may_be_the_schema(error: BaseException | None) -> bool:
+    """Whether the error may come from a database that is not migrated."""
+    return isinstance(error, pg.UndefinedTable | pg.UndefinedColumn)
 
 
 class TimedConnection(psycopg.Connection[Any]):

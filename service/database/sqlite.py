@@ -1,4 +1,4 @@
-"""SQLite: how its connections are prepared, and which errors are "for now"."""
+"""SQLite: how its connections are prepared, and what its errors say."""
 
 import sqlite3
 from typing import Any
@@ -26,7 +26,7 @@ def _prepare(connection: sqlite3.Connection, record: object) -> None:
 
 
 # SQLite has one OperationalError for these and for mistakes in SQL alike.
-_FOR_NOW = frozenset(
+_CONDITIONS = frozenset(
     {
         sqlite3.SQLITE_BUSY,
         sqlite3.SQLITE_LOCKED,
@@ -40,7 +40,24 @@ _FOR_NOW = frozenset(
 )
 
 
-def is_for_now(error: BaseException | None) -> bool:
-    """Whether it is the database's condition rather than a mistake of ours."""
-    # The low byte is the primary code; the rest says more (sqlite.org/rescode.html).
-    return getattr(error, "sqlite_errorcode", 0) & 0xFF in _FOR_NOW
+def condition(error: BaseException | None) -> str | None:
+    """The condition of the database that the error speaks of, for the log: SQLite's name for it.
+
+    Returns: None when the error is a mistake of ours.
+    """
+    return name_of(error) if _primary_code(error) in _CONDITIONS else None
+
+
+def name_of(error: BaseException | None) -> str:
+    """SQLite's name for an error, such as SQLITE_CANTOPEN, or else Python's."""
+    return str(getattr(error, "sqlite_errorname", type(error).__name__))
+
+
+def may_be_the_schema(error: BaseException | None) -> bool:
+    """Whether the error may come from a database that is not migrated."""
+    return _primary_code(error) == sqlite3.SQLITE_ERROR
+
+
+def _primary_code(error: BaseException | None) -> int:
+    # The low byte; the rest says more (sqlite.org/rescode.html).
+    return getattr(error, "sqlite_errorcode", 0) & 0xFF

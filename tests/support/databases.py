@@ -67,12 +67,14 @@ def with_options(url: str, **options: str) -> str:
 
 
 @contextmanager
-def empty_postgresql(server_url: str) -> Iterator[str]:
+def empty_postgresql(server_url: str, encoding: str = "UTF8") -> Iterator[str]:
     """The URL of a new database on the server."""
     name = f"test_{uuid.uuid4().hex}"
     with postgresql(server_url) as connection:
         connection.autocommit = True
-        connection.execute(f"CREATE DATABASE {name}")
+        connection.execute(
+            f"CREATE DATABASE {name} ENCODING {encoding} LOCALE 'C' TEMPLATE template0"
+        )
         yield (
             sa.make_url(server_url)
             .set(drivername="postgresql", database=name)

@@ -1,6 +1,9 @@
 """The migrations go up, down and up again, and make what the models say."""
 
 import re
+import subprocess
+import sys
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -14,9 +17,11 @@ from alembic.script import ScriptDirectory
 from flask import Flask
 
 from service import MIGRATIONS
-from service.database import db
-from service.store import admins, revision
+from service.config import ROOT
+from service.database import db, execute, migration
+from service.store import admins
 from tests.support.databases import KINDS, application, empty_postgresql
+from tests.support.gunicorn import environment
 
 Schema = dict[str, Any]
 
@@ -85,7 +90,7 @@ def create_from_models() -> None:
 
 def test_upgrade_reaches_the_newest_revision(app: Flask) -> None:
     flask_migrate.upgrade()
-    assert revision.current() == ScriptDirectory(MIGRATIONS).get_current_head()
+    assert migration.current(execute) == ScriptDirectory(MIGRATIONS).get_current_head()
 
 
 def test_upgrading_twice_changes_nothing(app: Flask) -> None:
@@ -99,7 +104,7 @@ def test_downgrade_to_base_leaves_nothing_behind(app: Flask) -> None:
     flask_migrate.upgrade()
     flask_migrate.downgrade(revision="base")
     assert schema() == {}
-    assert revision.current() is None
+    assert migration.current(execute) is None
 
 
 def test_downgrade_and_upgrade_again_make_the_same(app: Flask) -> None:
@@ -143,3 +148,60 @@ def test_upgrade_keeps_the_rows(app: Flask) -> None:
     admins.grant(7)
     flask_migrate.upgrade()
     assert admins.all_granted() == [7]
+
+
+UPGRADE = """
+from flask_migrate import upgrade
+from wsgi import app
+with app.app_context():
+    print("ready", flush=True)
+    input()
+    upgrade()
+"""
+
+
+def test_several_upgrades_at_once_all_succeed(empty_url: str, tmp_path: Path) -> None:
+    processes = [
+        subprocess.Popen(
+            [sys.executable, "-c", UPGRADE],
+            cwd=ROOT,
+            env=environment(tmp_path, DATABASE_URL=empty_url),
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        for _ in range(4)
+    ]
+    for process in processes:
+        assert process.stdout
+        assert process.stdout.readline() == "ready\n"
+    for process in processes:
+        assert process.stdin
+        process.stdin.write("\n")
+        process.stdin.flush()
+    errors = [process.communicate()[1] for process in processes]
+    assert [process.returncode for process in processes] == [0] * len(processes), errors
+    with application(empty_url):
+        assert migration.current(execute) == ScriptDirectory(MIGRATIONS).get_current_head()
+
+
+def test_an_upgrade_waits_for_one_that_is_under_way(empty_url: str) -> None:
+    url = sa.make_url(empty_url.replace("postgresql:", "postgresql+psycopg:"))
+    is_through = threading.Event()
+
+    def upgrade() -> None:
+        with migration.alone(url) as connection, connection.begin():
+            is_through.set()
+
+    other = threading.Thread(target=upgrade)
+    with migration.alone(url) as connection, connection.begin():
+        other.start()
+        assert not is_through.wait(0.5)
+    assert is_through.wait(5)
+    other.join()
+
+
+def test_migrations_are_numbered_in_their_order() -> None:
+    numbers = [script.revision for script in ScriptDirectory(MIGRATIONS).walk_revisions()]
+    assert numbers == [f"{number:04}" for number in range(len(numbers), 0, -1)]

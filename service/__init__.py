@@ -68,6 +68,5 @@ def create_app(environ: Mapping[str, str] = os.environ) -> Flask:
     app.cli.add_command(admin_commands.group)
     app.register_blueprint(probes.blp)
     app.register_blueprint(docs.blp)
-    app.register_blueprint(associations.blp)
     openapi.init_app(app, associations.blp)
     return app

@@ -16,6 +16,7 @@ from service.policy import Actor
 from service.store import admins
 from service.telemetry import logs
 from service.web import errors
+from service.web.api import BEARER_OPTIONAL, BEARER_REQUIRED, Blueprint
 from service.web.errors import Entry, Problem
 
 _BEARER = re.compile(
@@ -74,7 +75,8 @@ def bearer_required(view: Callable[..., Any]) -> Callable[..., Any]:
             authorize(policy.may_manage, user_id)
         return view(*args, **kwargs)
 
-    return _documented(wrapper, [{"bearer": []}])
+    documented: Callable[..., Any] = Blueprint.doc(security=BEARER_REQUIRED)(wrapper)
+    return documented
 
 
 def bearer_optional(*but_required_for: str) -> Callable[..., Any]:
@@ -87,16 +89,10 @@ def bearer_optional(*but_required_for: str) -> Callable[..., Any]:
                 _ask_for_token()
             return view(*args, **kwargs)
 
-        return _documented(wrapper, [{}, {"bearer": []}])
+        documented: Callable[..., Any] = Blueprint.doc(security=BEARER_OPTIONAL)(wrapper)
+        return documented
 
     return decorator
-
-
-def _documented(view: Any, security: list[dict[str, list[str]]]) -> Callable[..., Any]:
-    manual = view._apidoc.get("manual_doc", {})
-    view._apidoc = {**view._apidoc, "manual_doc": {**manual, "security": security}}
-    documented: Callable[..., Any] = view
-    return documented
 
 
 def caller_id() -> int:

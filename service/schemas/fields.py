@@ -3,71 +3,71 @@
 import math
 import re
 import unicodedata
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
-from marshmallow import ValidationError, missing
+from marshmallow import ValidationError
 from marshmallow import fields as ma
 
 from service import strict_json
 from service.schemas import patterns
 from service.schemas.patterns import LARGEST_ID
 
+Json = dict[str, Any]
+
 LONGEST_URL = 2048
 LARGEST_METADATA = 16 * 1024  # bytes of compact JSON
 DEEPEST_METADATA = 32  # levels; the object itself is the first
 
-# Of which `patterns.EXT_ID` tells the first two.
+# Surrogates are not in `patterns.EXT_ID`: no reader of the document could be shown them.
 _UNWANTED_CATEGORIES = frozenset({"Cc", "Cf", "Cs"})  # control, format, surrogate
 _is_canonical_id = re.compile(r"[1-9][0-9]{0,18}").fullmatch
 _is_provider = re.compile(patterns.PROVIDER).fullmatch
 _is_url = re.compile(patterns.URL).fullmatch
 
 
-class Refusal(str):
+class Message(str):
     """An error message that carries its code through marshmallow, which knows only texts."""
 
     code: str
 
+    def __new__(cls, code: str, text: str) -> Self:
+        message = super().__new__(cls, text)
+        message.code = code
+        return message
 
-def refusal(code: str, text: str) -> Refusal:
-    message = Refusal(text)
-    message.code = code
-    return message
+    def __getnewargs__(self) -> tuple[str, str]:  # type: ignore[override]  # to be copied
+        return self.code, str(self)
+
+    def format(self, *args: object, **kwargs: object) -> "Message":
+        # marshmallow formats every message: that must not make a plain text of it.
+        return Message(self.code, super().format(*args, **kwargs))
 
 
-class _Field(ma.Field[Any]):
+class Field(ma.Field[Any]):
+    """A field with its rule, and how the OpenAPI document describes it."""
+
     default_error_messages = {
-        "required": refusal("required", "This field is required."),
-        "null": refusal("null", "This field can't be null."),
+        "required": Message("required", "This field is required."),
+        "null": Message("null", "This field can't be null."),
     }
-    rule = "A value of this kind."
-    """What a good value is: the message for any other one."""
-
-    # What the OpenAPI document tells.
-    description = "A value of this kind."
-    accepted: ClassVar[list[dict[str, Any]]] = [{}]
-    """A JSON Schema for each form that a body may hold; the later ones are older clients'."""
-    returned: ClassVar[list[dict[str, Any]]] = []
-    """The JSON Schema of what goes back: the first form unless told otherwise."""
-    examples: ClassVar[list[Any]] = []
-    """A good value for each form."""
+    rule: ClassVar[str]
+    """What a good value is: the message for any other, and the document's description."""
+    accepted: ClassVar[tuple[Json, ...]]
+    """A JSON Schema with an example for each form of a value; the later ones are older clients'."""
+    returned: ClassVar[Json]
+    """The JSON Schema of what goes back: the first form unless the class has its own."""
 
     def __init_subclass__(cls) -> None:
-        cls.returned = cls.returned or cls.accepted[:1]
+        cls.default_error_messages = {c: Message(c, cls.rule) for c in ("invalid", "max_length")}
+        if "returned" not in vars(cls):
+            cls.returned = cls.accepted[0]
 
     def deserialize(self, value: Any, *args: Any, **kwargs: Any) -> Any:
         # What only the parser can know (another user than the path's, a provider that isn't
-        # listed) it puts in the value's place, so that it is told with all else that is wrong.
-        if isinstance(value, Refusal):
+        # listed) it puts in the value's place, to be reported with all else that is wrong.
+        if isinstance(value, Message):
             raise ValidationError([value])
-        if value is None or value is missing:
-            return super().deserialize(value, *args, **kwargs)
-        # The fields here have no validators or hooks beside it, for which marshmallow would look.
-        return self._deserialize(value, *args, **kwargs)
-
-    def make_error(self, key: str, **_: Any) -> ValidationError:
-        # marshmallow's own would format the text, which makes a plain string of it.
-        return ValidationError([self.error_messages.get(key) or refusal(key, self.rule)])
+        return super().deserialize(value, *args, **kwargs)
 
 
 def canonical_id(value: object) -> int | None:
@@ -79,18 +79,23 @@ def canonical_id(value: object) -> int | None:
     return None
 
 
-class UserId(_Field):
-    rule = "Send an integer from 1 to 9223372036854775807."
-    description = "The platform's user."
-    accepted: ClassVar = [
-        {"type": "integer", "format": "int64", "minimum": 1, "maximum": LARGEST_ID},
+class UserId(Field):
+    rule = "The platform's user: an integer from 1 to 9223372036854775807."
+    accepted = (
+        {
+            "type": "integer",
+            "format": "int64",
+            "minimum": 1,
+            "maximum": LARGEST_ID,
+            "examples": [7],
+        },
         {
             "type": "string",
             "pattern": f"^(?:{patterns.CANONICAL_ID})$",
             "description": "In decimal.",
+            "examples": ["7"],
         },
-    ]
-    examples: ClassVar = [7, "7"]
+    )
 
     def _deserialize(self, value: Any, attr: Any, data: Any, **_: Any) -> int:
         user_id = canonical_id(value)
@@ -99,14 +104,19 @@ class UserId(_Field):
         return user_id
 
 
-class Provider(_Field):
+class Provider(Field):
     rule = (
-        "Send 1 to 64 characters a-z, 0-9, - and _, in lower case, "
+        "Who knows the user under `ext_id`: 1 to 64 characters a-z, 0-9, - and _, in lower case, "
         "with a letter or digit at either end."
     )
-    description = "Who knows the user under `ext_id`. It decides which details there are."
-    accepted: ClassVar = [{"type": "string", "maxLength": 64, "pattern": f"^{patterns.PROVIDER}$"}]
-    examples: ClassVar = ["facebook"]
+    accepted = (
+        {
+            "type": "string",
+            "maxLength": 64,
+            "pattern": f"^{patterns.PROVIDER}$",
+            "examples": ["facebook"],
+        },
+    )
 
     def _deserialize(self, value: Any, attr: Any, data: Any, **_: Any) -> str:
         if type(value) is not str or not _is_provider(value):
@@ -114,25 +124,27 @@ class Provider(_Field):
         return value
 
 
-class ExtId(_Field):
+class ExtId(Field):
     rule = (
-        "Send 1 to 255 characters without control or invisible characters "
-        "and without white space at either end."
-    )
-    description = (
-        "The user's id at the provider, compared exactly. 1 to 255 characters, none of them a "
+        "The user's id at the provider, compared exactly: 1 to 255 characters, none of them a "
         "control, format or surrogate character, and no white space at either end."
     )
-    accepted: ClassVar = [
-        {"type": "string", "minLength": 1, "maxLength": 255, "pattern": f"^{patterns.EXT_ID}$"},
+    accepted = (
+        {
+            "type": "string",
+            "minLength": 1,
+            "maxLength": 255,
+            "pattern": f"^{patterns.EXT_ID}$",
+            "examples": ["10158-Zq"],
+        },
         {
             "type": "integer",
             "minimum": -(2**63),
             "maximum": 2**63,
             "description": "Stored and returned as its decimal string.",
+            "examples": [10158],
         },
-    ]
-    examples: ClassVar = ["10158-Zq", 10158]
+    )
 
     def _deserialize(self, value: Any, attr: Any, data: Any, **_: Any) -> str:
         if type(value) is int and abs(value) <= 2**63:
@@ -147,25 +159,26 @@ class ExtId(_Field):
 
 
 def _is_clean(text: str) -> bool:
-    # Whatever is printable to Python is in none of the categories; few texts need the look.
+    # Printable characters are in none of these categories, so few texts need the closer look.
     return text.isprintable() or not any(
         unicodedata.category(character) in _UNWANTED_CATEGORIES for character in text
     )
 
 
-class ProfileUrl(_Field):
+class ProfileUrl(Field):
     rule = (
-        "Send an absolute http or https URL in ASCII with a host (an IDN in punycode), "
-        "without user name, white space or backslash."
+        "The user's page at the provider: an absolute http or https URL of at most "
+        f"{LONGEST_URL} ASCII characters with a host (an IDN in punycode), without user name, "
+        "white space or backslash; or null."
     )
-    description = (
-        "The user's page at the provider: an absolute http or https URL in ASCII (an IDN in "
-        "punycode), without user name. Null when there is none; null clears it."
+    accepted = (
+        {
+            "type": "string",
+            "maxLength": LONGEST_URL,
+            "pattern": f"^{patterns.URL}$",
+            "examples": ["https://www.facebook.com/zuck"],
+        },
     )
-    accepted: ClassVar = [
-        {"type": "string", "maxLength": LONGEST_URL, "pattern": f"^{patterns.URL}$"}
-    ]
-    examples: ClassVar = ["https://www.facebook.com/zuck"]
 
     def _deserialize(self, value: Any, attr: Any, data: Any, **_: Any) -> str:
         if type(value) is not str:
@@ -177,11 +190,9 @@ class ProfileUrl(_Field):
         return value
 
 
-class StrictBoolean(_Field):
-    rule = "Send true or false."
-    description = "Whether everybody may see this association. False unless set."
-    accepted: ClassVar = [{"type": "boolean"}]
-    examples: ClassVar = [True]
+class StrictBoolean(Field):
+    rule = "Whether everybody may see this association: true or false; false unless set."
+    accepted = ({"type": "boolean", "examples": [True]},)
 
     def _deserialize(self, value: Any, attr: Any, data: Any, **_: Any) -> bool:
         if type(value) is not bool:
@@ -194,8 +205,9 @@ _JSON_OBJECT = {
     "type": "object",
     "propertyNames": _NO_NUL,
     "additionalProperties": {"$ref": "#/components/schemas/JsonValue"},
+    "examples": [{"plan": "gold", "seats": 3}],
 }
-JSON_VALUE = {
+JSON_VALUE: Json = {
     "description": (
         "What may stand in `metadata`. A double of a whole value beyond 64 bits, such as 1e300, "
         "may too: JSON Schema can't tell it from such an integer, which may not."
@@ -211,19 +223,13 @@ JSON_VALUE = {
 }
 
 
-class Metadata(_Field):
+class Metadata(Field):
     rule = (
-        "Send a JSON object (or a string holding one) of at most 16 KiB and 32 levels, without "
-        "NUL or lone surrogates, its numbers 64-bit integers or finite doubles."
+        "What the platform notes about the identity: a JSON object (or a string holding one) of "
+        f"at most {LARGEST_METADATA // 1024} KiB as compact JSON and {DEEPEST_METADATA} levels, "
+        "without NUL or lone surrogates, its numbers 64-bit integers or finite doubles; or null."
     )
-    description = (
-        "What the platform notes about the identity: a JSON object, returned as it was sent but "
-        f"for the order of keys. At most {LARGEST_METADATA // 1024} KiB as compact JSON in UTF-8 "
-        f"and {DEEPEST_METADATA} levels, the object itself being the first; no NUL or lone "
-        "surrogate in any key or string; numbers are 64-bit integers or finite doubles. Null "
-        "when there is none; null clears it."
-    )
-    accepted: ClassVar = [
+    accepted = (
         {**_JSON_OBJECT, "description": "The object."},
         {
             "type": "string",
@@ -231,10 +237,10 @@ class Metadata(_Field):
             "contentMediaType": "application/json",
             "contentSchema": _JSON_OBJECT,
             "description": "The object's JSON in a string.",
+            "examples": ['{"plan": "gold", "seats": 3}'],
         },
-    ]
-    returned: ClassVar = [{"type": "object"}]
-    examples: ClassVar = [{"plan": "gold", "seats": 3}, '{"plan": "gold", "seats": 3}']
+    )
+    returned = {"type": "object", "examples": _JSON_OBJECT["examples"]}
 
     def _deserialize(self, value: Any, attr: Any, data: Any, **_: Any) -> dict[str, Any] | None:
         if type(value) is str:

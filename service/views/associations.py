@@ -19,6 +19,7 @@ from service.schemas.associations import (
     CreateSchema,
     PairSchema,
     QuerySchema,
+    UserSchema,
 )
 from service.store import associations
 from service.telemetry import logs
@@ -35,17 +36,18 @@ blp = Blueprint(
 # The user is named in the body or query, or in the path. The second form's endpoints end in
 # `_for_user`; there the parser puts the path's user into the fields. Without the slash: a rule
 # with one does not answer 405 for the path without, however lenient about slashes.
-ANY = "/provider"
-ONE = "/<user_id:user_id>/provider"
+PATH = "/provider"
+PATH_WITH_USER = "/<user_id:user_id>/provider"
+IN_BODY = "The association, unless the query names it."
 
 
-@blp.route(ANY, methods=["POST"])
-@blp.route(ONE, methods=["POST"], endpoint="create_for_user")
+@blp.route(PATH_WITH_USER, methods=["POST"], endpoint="create_for_user")
+@blp.route(PATH, methods=["POST"])
 @bearer_required
 @blp.arguments(CreateSchema())
 @blp.response(201, AssociationSchema())
 @blp.alt_response(200, schema=AssociationSchema(), description="Exactly this was stored already")
-@blp.refuses(400, 401, 403, 406, 409, 413, 503)
+@blp.refuses(400, 401, 403, 409, 413)
 def create(fields: dict[str, Any]) -> Any:
     """Link a user to an identity at a provider."""
     user_id, provider = fields["user_id"], fields["provider"]
@@ -57,13 +59,12 @@ def create(fields: dict[str, Any]) -> Any:
     return row, 201 if is_new else 200
 
 
-@blp.route(ANY, methods=["GET"])
-@blp.route(ONE, methods=["GET"], endpoint="find_for_user")
+@blp.route(PATH, methods=["GET"], endpoint="list")
 @bearer_optional("provider", "ext_id")
 @blp.arguments(QuerySchema(), location="query")
 @blp.response(200, AssociationSchema(many=True))
-@blp.refuses(400, 401, 403, 406, 503)
-def find(query: dict[str, Any]) -> Any:
+@blp.refuses(400, 401, 403)
+def list_or_look_up(query: dict[str, Any]) -> Any:
     """List the associations of a user, or (admins, by the pair) the one that has it."""
     if "provider" in query:
         authorize(may_look_up)
@@ -71,16 +72,30 @@ def find(query: dict[str, Any]) -> Any:
     user_id = query.get("user_id") or caller_id_or_none()
     if user_id is None:
         raise Problem(400, Entry("required", "Say whose associations to list.", "user_id"))
+    return _list(user_id)
+
+
+@blp.route(PATH_WITH_USER, methods=["GET"], endpoint="list_for_user")
+@bearer_optional()
+@blp.arguments(UserSchema(), location="query")
+@blp.response(200, AssociationSchema(many=True))
+@blp.refuses(400, 401)
+def list_for_user(query: dict[str, Any]) -> Any:
+    """List the associations of a user."""
+    return _list(query["user_id"])
+
+
+def _list(user_id: int) -> Any:
     with_hidden = sees_hidden(actor(concerning=user_id), user_id)
     return associations.list_of_user(user_id, with_hidden=with_hidden)
 
 
-@blp.route(ANY, methods=["PATCH"])
-@blp.route(ONE, methods=["PATCH"], endpoint="change_for_user")
+@blp.route(PATH_WITH_USER, methods=["PATCH"], endpoint="change_for_user")
+@blp.route(PATH, methods=["PATCH"])
 @bearer_required
 @blp.arguments(ChangeSchema())
 @blp.response(200, AssociationSchema())
-@blp.refuses(400, 401, 403, 404, 406, 413, 503)
+@blp.refuses(400, 401, 403, 404, 413)
 def change(fields: dict[str, Any]) -> Any:
     """Change an association's details; null clears one."""
     user_id, provider = fields["user_id"], fields["provider"]
@@ -90,12 +105,13 @@ def change(fields: dict[str, Any]) -> Any:
     return row
 
 
-@blp.route(ANY, methods=["DELETE"])
-@blp.route(ONE, methods=["DELETE"], endpoint="delete_for_user")
+@blp.route(PATH_WITH_USER, methods=["DELETE"], endpoint="delete_for_user")
+@blp.route(PATH, methods=["DELETE"])
 @bearer_required
-@blp.arguments(PairSchema(), location="json_or_query")
+@blp.arguments(PairSchema(), location="json_or_query", required=False, description=IN_BODY)
+@blp.doc(parameters=[{"in": "query", "schema": PairSchema(partial=True)}])
 @blp.response(204)
-@blp.refuses(400, 401, 403, 404, 406, 413, 503)
+@blp.refuses(400, 401, 403, 404, 413)
 def delete(pair: dict[str, Any]) -> None:
     """Unlink a user from an identity."""
     user_id, provider = pair["user_id"], pair["provider"]

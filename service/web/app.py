@@ -12,7 +12,7 @@ from service import strict_json
 from service.schemas import patterns
 
 
-class _UserIdConverter(BaseConverter):
+class UserIdConverter(BaseConverter):
     """A user id in a path: canonical, or the path is unknown (404).
 
     The expression says it all, up to the largest id: a converter that refuses in `to_python`
@@ -31,6 +31,15 @@ class _Json(JSONProvider):
 
     def loads(self, s: str | bytes, **_: Any) -> Any:
         return strict_json.loads(s if isinstance(s, str) else s.decode())
+
+    def response(self, *args: Any, **kwargs: Any) -> Response:
+        """What `jsonify` answers, and so flask-smorest; to None, without content."""
+        content = args[0] if len(args) == 1 else args or kwargs or None
+        if content is not None:
+            return Response(strict_json.to_bytes(content), content_type="application/json")
+        response = Response()
+        del response.headers["Content-Type"]
+        return response
 
 
 class _NoSessions(SessionInterface):
@@ -51,7 +60,7 @@ class App(Flask):
 
     def __init__(self, import_name: str) -> None:
         super().__init__(import_name, static_folder=None)
-        self.url_map.converters["user_id"] = _UserIdConverter
+        self.url_map.converters["user_id"] = UserIdConverter
         # Paths are not tidied: a redirect would break CORS preflights and lose bodies.
         self.url_map.merge_slashes = False
         self.url_map.strict_slashes = False

@@ -62,29 +62,33 @@ def respond(status: int, entries: Sequence[Entry], headers: Mapping[str, str]) -
 def raw_response(status: int) -> bytes:
     """A whole HTTP response, for a server that could not make a request of what it read."""
     problem = of_status(status)
-    body = _body(status, problem.entries)
+    text = _body(status, problem.entries)
     head = (
         f"HTTP/1.1 {status} {HTTPStatus(status).phrase}\r\n"
         f"Content-Type: {MEDIA_TYPE}\r\n"
-        f"Content-Length: {len(body)}\r\n"
+        f"Content-Length: {len(text)}\r\n"
         "Cache-Control: no-store\r\n"
         "X-Content-Type-Options: nosniff\r\n"
         f"X-Request-ID: {uuid.uuid4().hex}\r\n"
         "Connection: close\r\n\r\n"
     )
-    return (head + body).encode("ascii")
+    return (head + text).encode("ascii")
 
 
-def _body(status: int, entries: Sequence[Entry]) -> str:
-    body = {
+def body(status: int, entries: Sequence[Entry]) -> dict[str, Any]:
+    """The one body, as an object."""
+    return {
         "type": "about:blank",
         "title": HTTPStatus(status).phrase,
         "status": status,
         "detail": entries[0].message,
         "errors": [entry.as_json() for entry in entries],
     }
+
+
+def _body(status: int, entries: Sequence[Entry]) -> str:
     # ASCII: an unknown field's name may be no valid Unicode.
-    return json.dumps(body, separators=(",", ":"))
+    return json.dumps(body(status, entries), separators=(",", ":"))
 
 
 _OF_STATUS = {
@@ -119,12 +123,12 @@ def of_status(status: int, **headers: str) -> Problem:
 
 def init_app(app: Flask, unavailable: type[Exception]) -> None:
     """Answer every exception with the one body; `unavailable` is the database's 503."""
-    app.register_error_handler(HTTPException, _of_http_exception)
     app.register_error_handler(unavailable, _of_unavailable)
     app.register_error_handler(Exception, _of_bug)
 
 
-def _of_http_exception(error: HTTPException) -> Response:
+def of_http_exception(error: HTTPException) -> Response:
+    """Answer what Flask, routing or webargs raised; flask-smorest's Api registers this."""
     if isinstance(error, Problem):
         return error.get_response()
     # A redirect is an HTTPException too; nothing here moves, so it is an address unknown.

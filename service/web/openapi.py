@@ -1,37 +1,30 @@
-"""The OpenAPI 3.1 document: what the views declare and the schemas hold, told to others.
+"""The OpenAPI 3.1 document: flask-smorest walks the views, apispec the schemas.
 
-flask-smorest and apispec walk the blueprint; here is what they can't see: the branches that the
-provider decides about, and what the two forms of a path differ in.
+Here is what they can't see: how fields of ours are described, the branches that the provider
+decides about, and what a path that names the user leaves out. A schema that can't be described
+stops the start.
 """
 
+import inspect
 import json
 from collections.abc import Iterator
-from functools import cache
 from http import HTTPStatus
 from typing import Any
 
-from apispec import APISpec, BasePlugin
+from apispec import APISpec
 from apispec.ext.marshmallow import MarshmallowPlugin
-from apispec.ext.marshmallow.openapi import OpenAPIConverter
-from flask import Flask, Response, current_app
-from flask_smorest import Api, Blueprint
+from flask import Flask, Response
 from flask_smorest.spec.plugins import FlaskPlugin
+from flask_smorest.utils import resolve_schema_instance
+from marshmallow import Schema
 from werkzeug.routing import Rule
 
-from service.schemas import fields, patterns
-from service.schemas.associations import (
-    DETAILS,
-    EXTERNAL,
-    AssociationSchema,
-    ChangeSchema,
-    PairSchema,
-    details_of,
-)
+from service.schemas import fields, patterns, providers
+from service.schemas.fields import Json
 from service.web import refusals
+from service.web.api import Api, Blueprint
+from service.web.app import UserIdConverter
 
-Json = dict[str, Any]
-
-_JSON = "application/json"
 _ABOUT = """\
 Which identities at external providers the platform's users are linked to.
 
@@ -42,183 +35,147 @@ To create is safe to retry: what is stored already, exactly so, is answered with
 refusal has the same body, `Problem`. Try again on 429 and 503, after `Retry-After` seconds.
 """
 _BEARER = "A JWT of the platform. The role of an admin is in it, or granted here by the operator."
+_USER_IN_PATH = f"The user, from 1 to {patterns.LARGEST_ID}, in decimal without leading zeros."
 
 
-def init_app(app: Flask, blueprint: Blueprint) -> None:
-    """Serve the document. It is made when first asked for, not at each worker's start."""
+def init_app(app: Flask, *blueprints: Blueprint) -> None:
+    """Register the blueprints, and serve the document about them."""
+    schemas = Schemas(app.config["PROVIDERS"])
+    options = {"openapi_version": "3.1.0", "info": {"description": _ABOUT}}
+    api = Api(app, spec_kwargs={"flask_plugin": Paths(), "marshmallow_plugin": schemas, **options})
+    api.register_converter(UserIdConverter, lambda _: fields.UserId.accepted[0])
+    bearer = {"type": "http", "scheme": "bearer", "bearerFormat": "JWT", "description": _BEARER}
+    api.spec.components.security_scheme("bearer", bearer)
+    api.spec.components.schema("JsonValue", fields.JSON_VALUE)
+    refusals.register(api.spec)
+    api.spec.components.schemas.pop("PaginationMetadata", None)  # flask-smorest's; of no view
+    for blueprint in blueprints:
+        api.register_blueprint(blueprint)
 
-    @cache
-    def text() -> str:
-        # ASCII: some expressions hold characters that nobody would see.
-        return json.dumps(make(app, blueprint))
+    # ASCII: some expressions hold characters that nobody would see.
+    text = json.dumps(api.spec.to_dict())
 
     @app.get("/api/v2/openapi.json")
     def openapi_json() -> Response:
-        return Response(text(), mimetype=_JSON)
+        return Response(text, mimetype="application/json")
 
 
-def make(app: Flask, blueprint: Blueprint) -> Json:
-    """Describe the blueprint as it runs in this application, whose context is needed."""
-    plugins: list[BasePlugin] = [_Paths(), _Schemas(schema_name_resolver=_name)]
-    title, version = app.config["API_TITLE"], app.config["API_VERSION"]
-    spec = APISpec(title, version, "3.1.0", plugins, info={"description": _ABOUT})
-    spec.components.schema("JsonValue", fields.JSON_VALUE)
-    bearer = {"type": "http", "scheme": "bearer", "bearerFormat": "JWT", "description": _BEARER}
-    spec.components.security_scheme("bearer", bearer)
-    refusals.register(spec)
-    spec.tag({"name": blueprint.name, "description": blueprint.description})
-    blueprint.register_views_in_doc(_NoDefault(), app, spec, name=blueprint.name, parameters=None)
-    document: Json = spec.to_dict()
-    document["paths"] = dict(sorted(document["paths"].items()))
-    return document
-
-
-class _NoDefault(Api):
-    """Each status is told; a default one would admit any."""
-
-    DEFAULT_ERROR_RESPONSE_NAME = None
-
-
-class _Paths(FlaskPlugin):
-    """Completes the operations of a path before apispec resolves their schemas."""
+class Paths(FlaskPlugin):
+    """Completes the operations of a path."""
 
     def path_helper(
         self, rule: Rule, operations: Json, parameters: list[Json], **kwargs: Any
     ) -> str:
-        path_names_user = "user_id" in rule.arguments
         for method, operation in operations.items():
-            operation["operationId"] = rule.endpoint.replace(".", "_")
-            _complete_request(operation, path_names_user)
+            name = rule.endpoint.replace(".", "_")
+            operation["operationId"] = name if len(operations) == 1 else f"{name}_{method}"
+            _leave_out(operation, path_names_user="user_id" in rule.arguments)
+            statuses = (*refusals.OF_ANY_OPERATION, *((404,) if rule.arguments else ()))
             responses = operation["responses"]
-            statuses = list(refusals.OF_ANY_OPERATION)
-            if path_names_user:
-                statuses.append(404)
-                if method == "get":
-                    del responses[403]  # of the look-up
-            responses |= {status: HTTPStatus(status).name for status in statuses}
+            for status in statuses:
+                responses.setdefault(status, HTTPStatus(status).name)
             for response in responses.values():
                 if isinstance(response, dict):
-                    response["headers"] = {"X-Request-ID": "X-Request-ID"}
+                    response.setdefault("headers", {})["X-Request-ID"] = "X-Request-ID"
             operation["responses"] = dict(sorted(responses.items()))
         path: str = super().path_helper(rule, operations, parameters, **kwargs)
         return f"{path}/"
 
     def rule_to_params(self, rule: Rule) -> list[Json]:
-        schema = {**fields.UserId.accepted[0], "examples": fields.UserId.examples[:1]}
-        bounds = f"from 1 to {patterns.LARGEST_ID}, in decimal without leading zeros"
-        told = {"description": f"The user, {bounds}; else 404.", "schema": schema}
-        return [{"in": "path", "name": n, "required": True, **told} for n in rule.arguments]
+        described: Json = {"user_id": {"description": _USER_IN_PATH}}
+        return [p | described.get(p["name"], {}) for p in super().rule_to_params(rule)]
 
 
-def _complete_request(operation: Json, path_names_user: bool) -> None:
-    for declared in operation.pop("parameters", []):
-        schema = declared["schema"]
-        if declared["in"] == "json_or_query":
-            operation["requestBody"] = {
-                "description": "The association, unless the query names it.",
-                "required": False,
-                "content": {_JSON: {"schema": schema}},
-            }
-            schema = type(schema)(partial=True)
-        elif path_names_user:
-            continue  # nothing is left to ask
-        operation["parameters"] = [{"in": "query", "schema": schema}]
-    if "requestBody" in operation:
-        media = operation["requestBody"]["content"][_JSON]
-        if path_names_user:
-            media["schema"] = type(media["schema"])(partial=("user_id",))
-        media["examples"] = _examples(media["schema"])
+def _leave_out(operation: Json, *, path_names_user: bool) -> None:
+    """Take from a body or query what it need not have; the schemas are this operation's own."""
+    if body := operation.get("requestBody"):
+        (media,) = body["content"].values()
+        schema = media["schema"] = resolve_schema_instance(media["schema"])
+        if not body["required"]:
+            schema.partial = True
+        elif path_names_user and "user_id" in schema.fields:
+            schema.partial = ("user_id",)
+    elif path_names_user:
+        for parameter in operation.get("parameters", []):
+            schema = parameter["schema"] = resolve_schema_instance(parameter["schema"])
+            schema.fields = {n: f for n, f in schema.fields.items() if n != "user_id"}
 
 
 def _name(schema: Any) -> str:
-    return type(schema).__name__.removesuffix("Schema") + ("ForUser" if schema.partial else "")
+    schema = resolve_schema_instance(schema)
+    suffix = "ForUser" if isinstance(schema.partial, tuple) else ""
+    return type(schema).__name__.removesuffix("Schema") + suffix
 
 
-class _Converter(OpenAPIConverter):
-    """marshmallow's schemas to JSON Schema."""
+class Schemas(MarshmallowPlugin):
+    """Describes our fields, and the branches of a schema whose fields depend on the provider.
 
-    def field2property(self, field: Any) -> Json:
-        # Of a query, which is text: of the forms that a body may hold only the first is left.
-        return _describe(field, field.accepted[:1])
+    Args:
+        listed: the providers that may be linked; empty: any.
+    """
 
-    def schema2jsonschema(self, schema: Any) -> Json:
-        shapes = list(_shapes(schema))
-        found = shapes[0] if isinstance(schema, PairSchema) else {"oneOf": shapes}
-        return {"description": schema.__doc__, **found}
+    spec: APISpec
+    converter: Any
 
+    def __init__(self, listed: frozenset[str]) -> None:
+        super().__init__(schema_name_resolver=_name)
+        self.listed = listed
 
-class _Schemas(MarshmallowPlugin):
-    Converter = _Converter
+    def init_spec(self, spec: APISpec) -> None:
+        super().init_spec(spec)
+        self.converter.add_attribute_function(_forms_of_field)
 
+    def schema_helper(  # type: ignore[override]  # as MarshmallowPlugin's own
+        self, name: str, _: Any, schema: Any = None, **kwargs: Any
+    ) -> Json | None:
+        found: Json | None = super().schema_helper(name, _, schema=schema, **kwargs)  # type: ignore[no-untyped-call]
+        if found is None:  # no schema of marshmallow's
+            return None
+        schema = resolve_schema_instance(schema)
+        found |= getattr(schema, "json_schema", {})
+        about = {"description": inspect.cleandoc(type(schema).__doc__ or name)}
+        if not providers.UNSET.keys() & schema.fields:
+            return about | found
+        return about | {"oneOf": list(self._branches(name, schema, found))}
 
-def _shapes(schema: Any) -> Iterator[Json]:
-    """What a schema admits: a shape with `external`, and one with the other providers."""
-    if isinstance(schema, PairSchema):
-        yield _pair(schema)
-        return
-    takes_listed_only = getattr(schema, "takes_listed_providers_only", False)
-    listed = current_app.config["PROVIDERS"] if takes_listed_only else frozenset()
-    if not listed or EXTERNAL in listed:
-        yield _shape(schema, "External", {"const": EXTERNAL, "examples": [EXTERNAL]})
-    if not listed:
-        yield _shape(schema, "OtherProvider", {"not": {"const": EXTERNAL}})
-    elif others := sorted(listed - {EXTERNAL}):
-        yield _shape(schema, "OtherProvider", {"enum": others, "examples": others[:1]})
-
-
-def _shape(schema: Any, title: str, provider: Json) -> Json:
-    """The shape with the fields that fit; `provider` is what it has to say of that one."""
-    is_returned = isinstance(schema, AssociationSchema)
-    properties = {
-        name: _describe(field, field.returned if is_returned else field.accepted)
-        for name, field in schema.fields.items()
-    }
-    properties["provider"] |= provider
-    fitting = details_of(properties["provider"]["examples"][0])
-    silent = {}
-    for name in DETAILS:
-        if name not in fitting:
-            del properties[name]
-            silent[f"^{name}$"] = {"enum": [None if schema.fields[name].allow_none else False]}
-    shape: Json = {"title": title, "type": "object", "properties": properties}
-    shape |= {"required": list(properties), "additionalProperties": False}
-    if not is_returned:
-        optional = (*DETAILS, *(schema.partial or ()))
-        shape["required"] = [name for name in properties if name not in optional]
-        # What says nothing may be sent along. Not under `properties`: a client made from this
-        # document has the fields that mean something and no others.
-        shape["patternProperties"] = silent
-    if isinstance(schema, ChangeSchema):
-        shape["anyOf"] = [{"required": [name]} for name in fitting]
-    return shape
+    def _branches(self, name: str, schema: Schema, whole: Json) -> Iterator[str]:
+        """Register a component for each kind of provider; yield their names."""
+        listed = self.listed if getattr(schema, "takes_listed_providers_only", False) else ()
+        for title, condition, details in _kinds(frozenset(listed)):
+            others = {n: unset for n, unset in providers.UNSET.items() if n not in details}
+            properties = {n: p for n, p in whole["properties"].items() if n not in others}
+            properties["provider"] = properties["provider"] | condition
+            branch = {**whole, "properties": properties}
+            if all(field.dump_only for field in schema.fields.values()):
+                branch["required"] = list(properties)
+            else:
+                # What says nothing may be sent along. Not under `properties`: a client made from
+                # this document has the fields that mean something and no others.
+                branch["patternProperties"] = {f"^{n}$": {"enum": [u]} for n, u in others.items()}
+            if getattr(schema, "needs_a_detail", False):
+                branch["anyOf"] = [{"required": [name]} for name in details]
+            self.spec.components.schema(f"{name}{title}", branch)
+            yield f"{name}{title}"
 
 
-def _pair(schema: Any) -> Json:
-    """The body of DELETE. What it lacks the query may have; other fields don't matter."""
-    named = {name: _describe(field, field.accepted) for name, field in schema.fields.items()}
-    both = {"provider": ["ext_id"], "ext_id": ["provider"]}
-    return {"type": "object", "properties": named, "dependentRequired": both}
+def _kinds(listed: frozenset[str]) -> Iterator[tuple[str, Json, providers.Details]]:
+    """Title, condition on `provider`, and details of each kind of provider."""
+    for provider, details in providers.OF_NAMED.items():
+        if not listed or provider in listed:
+            yield provider.title(), {"const": provider, "examples": [provider]}, details
+    others = sorted(listed - providers.OF_NAMED.keys())
+    if others:
+        yield "OtherProvider", {"enum": others, "examples": others[:1]}, providers.OF_OTHERS
+    elif not listed:
+        yield "OtherProvider", {"not": {"enum": list(providers.OF_NAMED)}}, providers.OF_OTHERS
 
 
-def _describe(field: Any, forms: list[Json]) -> Json:
-    """A field in the first of `forms`, or in any of them; or null if it may be."""
+def _forms_of_field(_: Any, field: Any, ret: Json) -> Json:
+    """What a field of ours admits; what apispec has found (a validator's bounds) counts more."""
+    if not isinstance(field, fields.Field):
+        return {}
+    forms = [field.returned] if field.dump_only else list(field.accepted)
     if field.allow_none:
-        forms = [forms[0] | {"type": [forms[0]["type"], "null"]}, *forms[1:]]
-    return {
-        **(forms[0] if len(forms) == 1 else {"anyOf": forms}),
-        "description": field.metadata.get("description", field.description),
-        "examples": field.examples[: len(forms)],
-    }
-
-
-def _examples(schema: Any) -> Json:
-    """A body of each shape, and one in the forms of older front ends."""
-    found = {}
-    for shape in _shapes(schema):
-        shown = {name: told["examples"] for name, told in shape["properties"].items()}
-        for name in schema.partial or ():
-            del shown[name]
-        newest, oldest = ({name: e[i] for name, e in shown.items()} for i in (0, -1))
-        found[shape.get("title", "Association")] = {"value": newest}
-        found.setdefault("OlderFrontEnds", {"value": oldest})
-    return found
+        forms[0] = forms[0] | {"type": [forms[0]["type"], "null"]}
+    found = {"description": field.rule, **(forms[0] if len(forms) == 1 else {"anyOf": forms})}
+    return {**found, "examples": [form["examples"][0] for form in forms], **ret}

@@ -12,11 +12,12 @@ from werkzeug.datastructures import MIMEAccept
 from werkzeug.http import parse_accept_header, parse_options_header
 
 from service import strict_json
-from service.schemas.fields import canonical_id, refusal
+from service.schemas.fields import Message, canonical_id
 from service.web import edge, errors
 from service.web.errors import Entry, Problem
 
 _LONGEST_NAME = 100
+_UNKNOWN = Message("unknown", "There is no such query parameter here; leave it out.")
 _BROKEN_ESCAPE = re.compile(rb"%(?![0-9A-Fa-f]{2})")
 
 
@@ -37,11 +38,15 @@ class StrictParser(FlaskParser):
     }
 
     def parse(self, argmap: Any, req: Request | None = None, **kwargs: Any) -> Any:
-        req = req or request
-        _refuse_unless_json_is_accepted(req)
+        req = req or self.get_default_request()
+        _check_accept(req)
         if (req.content_length or 0) > edge.LARGEST_BODY:
             raise errors.of_status(413)
         return super().parse(argmap, req, **kwargs)
+
+    def get_default_request(self) -> Request:
+        found: Request = request._get_current_object()  # type: ignore[attr-defined]
+        return found  # not the proxy, which looks for it at each use
 
     def load_json(self, req: Request, schema: Schema) -> dict[str, Any]:
         """The body; and no query with it."""
@@ -53,10 +58,11 @@ class StrictParser(FlaskParser):
         return found
 
     def load_query(self, req: Request, schema: Schema) -> dict[str, Any]:
-        """The query; where the path names the user there is nothing left to ask."""
+        """The query; where the path names the user, it can't."""
         query = _read_query(req)
-        if query and req.view_args:
-            raise ValidationError(_unknown(query))
+        if "user_id" in query and _path_user(req):
+            query["user_id"] = _UNKNOWN
+            return query
         return _with_path_user(query, req)
 
     def load_json_or_query(self, req: Request, schema: Schema) -> dict[str, Any]:
@@ -77,14 +83,21 @@ class StrictParser(FlaskParser):
         self, error: ValidationError, req: Request, schema: Schema, **_: Any
     ) -> NoReturn:
         (messages,) = error.messages.values()  # type: ignore[union-attr]  # of the one location
-        entries = [
-            Entry(_code_of(texts[0]), str(texts[0]), None if name == "_schema" else _clip(name))
-            for name, texts in messages.items()
-        ]
-        raise Problem(400, *entries)
+        raise Problem(400, *[_entry(name, found) for name, found in messages.items()])
 
 
-def _refuse_unless_json_is_accepted(req: Request) -> None:
+def _entry(name: str, found: Any) -> Entry:
+    """The first message about a field; of a list's or object's parts with the part's name."""
+    where = ""
+    while isinstance(found, dict):
+        part, found = next(iter(found.items()))
+        where += f"At {part}: "
+    message = found[0]
+    field = None if name == "_schema" else _clip(name)
+    return Entry(getattr(message, "code", "invalid"), f"{where}{message}", field)
+
+
+def _check_accept(req: Request) -> None:
     header = req.environ.get("HTTP_ACCEPT")
     if not header or header == "*/*":
         return
@@ -112,7 +125,7 @@ def _read_body(req: Request) -> bytes:
 def _read_json(req: Request, raw: bytes) -> dict[str, Any]:
     """The body as a JSON object."""
     if req.environ.get("CONTENT_TYPE") != "application/json":
-        _refuse_unless_json(req.environ.get("CONTENT_TYPE", ""))
+        _check_media_type(req.environ.get("CONTENT_TYPE", ""))
     try:
         body = strict_json.loads(raw.decode())
     except ValueError as error:
@@ -124,7 +137,7 @@ def _read_json(req: Request, raw: bytes) -> dict[str, Any]:
     return body
 
 
-def _refuse_unless_json(content_type: str) -> None:
+def _check_media_type(content_type: str) -> None:
     media_type, parameters = parse_options_header(content_type)
     charset = parameters.get("charset", "utf-8")
     if media_type.lower() != "application/json" or charset.lower() != "utf-8":
@@ -149,20 +162,25 @@ def _read_query(req: Request) -> dict[str, Any]:
     if len(query) != len(pairs):
         names = [name for name, _ in pairs]
         repeated = sorted({name for name in names if names.count(name) > 1})
-        text = refusal("repeated", "Send this parameter once.")
+        text = Message("repeated", "Send this parameter once.")
         raise ValidationError({name: [text] for name in repeated})
     return query
 
 
 def _with_path_user(found: dict[str, Any], req: Request) -> dict[str, Any]:
     """The path's user stands for the fields'; fields that name another are refused by theirs."""
-    return _with_user(found, req.view_args["user_id"]) if req.view_args else found
+    user_id = _path_user(req)
+    return _with_user(found, user_id) if user_id else found
+
+
+def _path_user(req: Request) -> int | None:
+    return (req.view_args or {}).get("user_id")
 
 
 def _with_user(found: dict[str, Any], user_id: Any) -> dict[str, Any]:
     named = found.get("user_id", user_id)
     if canonical_id(named) is not None and canonical_id(named) != canonical_id(user_id):
-        named = refusal("mismatch", "Another user than this one is named beside it; leave it out.")
+        named = Message("mismatch", "Another user than this one is named beside it; leave it out.")
     return {**found, "user_id": named}
 
 
@@ -171,17 +189,12 @@ def _with_listed_provider(found: dict[str, Any]) -> dict[str, Any]:
     provider = found.get("provider")
     if listed and isinstance(provider, str) and provider not in listed:
         text = f"This provider can't be linked here; these can: {', '.join(sorted(listed))}."
-        return {**found, "provider": refusal("invalid_choice", text)}
+        return {**found, "provider": Message("invalid_choice", text)}
     return found
 
 
 def _unknown(names: Iterable[str]) -> dict[str, list[str]]:
-    text = "There is no such query parameter here; leave it out."
-    return {name: [refusal("unknown", text)] for name in names}
-
-
-def _code_of(text: str) -> str:
-    return getattr(text, "code", "invalid")
+    return {name: [_UNKNOWN] for name in names}
 
 
 def _clip(name: object) -> str:

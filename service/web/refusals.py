@@ -11,6 +11,7 @@ from service.web.errors import Entry
 Json = dict[str, Any]
 
 OF_ANY_OPERATION = (405, 406, 414, 429, 500, 503)
+# Where a status has more to say than its problem's message.
 _DESCRIPTIONS = {
     400: "Malformed or against a rule; all broken fields at once. Codes of a field: `required`, "
     "`null`, `invalid`, `max_length`, `unknown`, `repeated`, `not_applicable` (not with this "
@@ -18,19 +19,11 @@ _DESCRIPTIONS = {
     "user than is named beside it). Of the request: `parse_error`, `unsupported_media_type`, "
     "`invalid`.",
     401: "No token (`not_authenticated`), or one that isn't good (`invalid_token`).",
-    403: "The token is good, but doesn't allow this.",
     404: "This user has no such association, whoever else may; or the path's user can't exist.",
-    405: "Another method than those of this path.",
-    406: "`Accept` admits neither JSON nor problem+json.",
     409: "The pair is linked already, to this user with other values or to another user "
     "(`unique`); or the user has as many associations as one may have (`limit`).",
-    413: "The body is larger than 64 KiB.",
-    414: "The request target is longer than 8 KiB.",
-    429: "Too many requests, says the reverse proxy.",
-    500: "A bug. The message tells the request's id and nothing of the inside.",
-    503: "The database can't do this for now; try again, which does no harm.",
+    500: "A bug. The message holds the request's id and nothing of the inside.",
 }
-# Where the status alone doesn't say it.
 _ENTRIES = {
     400: Entry("required", "This field is required.", "ext_id"),
     409: Entry("unique", "This provider and ext_id are linked already, or with other values."),
@@ -62,13 +55,27 @@ _HEADERS: dict[str, Json] = {
 _HEADER_OF = {401: "WWW-Authenticate", 405: "Allow", 429: "Retry-After", 503: "Retry-After"}
 
 
-def _object(description: str, **properties: Json) -> Json:
+def register(spec: APISpec) -> None:
+    """Add to the document's components; a status' response has the name of `HTTPStatus`."""
+    for name, schema in _SCHEMAS.items():
+        spec.components.schema(name, {"type": "object", "additionalProperties": False, **schema})
+    for name, header in _HEADERS.items():
+        spec.components.header(name, {"required": True, **header})
+    for status in HTTPStatus:
+        if status >= 400:
+            # Lazily, as flask-smorest has registered its own.
+            spec.components.response(status.name, _response(status), lazy=True)
+
+
+def _response(status: int) -> Json:
+    names = ["X-Request-ID", *filter(None, [_HEADER_OF.get(status)])]
+    entry = _ENTRIES.get(status) or errors.of_status(status).entries[0]
     return {
-        "type": "object",
-        "description": description,
-        "properties": properties,
-        "required": list(properties),
-        "additionalProperties": False,
+        "description": _DESCRIPTIONS.get(status, entry.message),
+        "headers": {name: name for name in names},
+        "content": {
+            errors.MEDIA_TYPE: {"schema": "Problem", "example": errors.body(status, [entry])}
+        },
     }
 
 
@@ -76,67 +83,45 @@ def _text(description: str, example: str) -> Json:
     return {"type": "string", "description": description, "examples": [example]}
 
 
-_CODE = _text("What is wrong, for programs.", _ENTRIES[400].code)
-_MESSAGE = _text("What is wrong, for people.", _ENTRIES[400].message)
-_PROBLEM = _object(
-    "The body of every refusal (RFC 9457).",
-    type=_text("Always this.", "about:blank") | {"const": "about:blank"},
-    title=_text("The status in words.", HTTPStatus(400).phrase),
-    status={"type": "integer", "description": "The status.", "examples": [400]},
-    detail=_text("The first message.", _ENTRIES[400].message),
-    errors={
-        "type": "array",
-        "description": "All that is wrong, with fields or with the request as a whole.",
-        "examples": [[_ENTRIES[400].as_json()]],
-        "minItems": 1,
-        "items": {
-            "oneOf": [
-                {"$ref": "#/components/schemas/" + name} for name in ("FieldError", "RequestError")
-            ]
+_EXAMPLE = _ENTRIES[400].as_json()
+_SCHEMAS: dict[str, Json] = {
+    "RequestError": {
+        "description": "What is wrong.",
+        "required": ["code", "message"],
+        "properties": {
+            "code": _text("What is wrong, for programs.", _ENTRIES[400].code),
+            "message": _text("What is wrong, for people.", _ENTRIES[400].message),
         },
     },
-)
-_FIELD_ERROR = _object(
-    "What is wrong with one field.",
-    field=_text("The field or query parameter.", "ext_id"),
-    messages={
-        "type": "array",
-        "description": "One message.",
-        "examples": [_ENTRIES[400].as_json()["messages"]],
-        "minItems": 1,
-        "items": {"$ref": "#/components/schemas/RequestError"},
+    "FieldError": {
+        "description": "What is wrong with one field.",
+        "required": ["field", "messages"],
+        "properties": {
+            "field": _text("The field or query parameter.", "ext_id"),
+            "messages": {
+                "type": "array",
+                "description": "One message.",
+                "examples": [_EXAMPLE["messages"]],
+                "minItems": 1,
+                "items": "RequestError",
+            },
+        },
     },
-)
-_REQUEST_ERROR = _object("What is wrong.", code=_CODE, message=_MESSAGE)
-
-
-def register(spec: APISpec) -> None:
-    """Add to the document's components; a status' response has the name of `HTTPStatus`."""
-    spec.components.schema("RequestError", _REQUEST_ERROR)
-    spec.components.schema("FieldError", _FIELD_ERROR)
-    spec.components.schema("Problem", _PROBLEM)
-    for name, header in _HEADERS.items():
-        spec.components.header(name, {"required": True, **header})
-    for status, description in _DESCRIPTIONS.items():
-        names = ["X-Request-ID", *filter(None, [_HEADER_OF.get(status)])]
-        content = {
-            "schema": {"$ref": "#/components/schemas/Problem"},
-            "example": _example(status),
-        }
-        response = {
-            "description": description,
-            "headers": {name: name for name in names},
-            "content": {errors.MEDIA_TYPE: content},
-        }
-        spec.components.response(HTTPStatus(status).name, response)
-
-
-def _example(status: int) -> Json:
-    entry = _ENTRIES.get(status) or errors.of_status(status).entries[0]
-    return {
-        "type": "about:blank",
-        "title": HTTPStatus(status).phrase,
-        "status": status,
-        "detail": entry.message,
-        "errors": [entry.as_json()],
-    }
+    "Problem": {
+        "description": "The body of every refusal (RFC 9457).",
+        "required": ["type", "title", "status", "detail", "errors"],
+        "properties": {
+            "type": _text("Always this.", "about:blank") | {"const": "about:blank"},
+            "title": _text("The status in words.", HTTPStatus(400).phrase),
+            "status": {"type": "integer", "description": "The status.", "examples": [400]},
+            "detail": _text("The first message.", _ENTRIES[400].message),
+            "errors": {
+                "type": "array",
+                "description": "All that is wrong, with fields or with the request as a whole.",
+                "examples": [[_EXAMPLE]],
+                "minItems": 1,
+                "items": {"oneOf": ["FieldError", "RequestError"]},
+            },
+        },
+    },
+}

@@ -64,8 +64,8 @@ def test_a_request_is_one_line_with_these_members_and_no_other(
     ("method", "path", "body", "headers", "expected"),
     [
         ("GET", "/healthz", None, {}, ("healthz", 200, None, None)),
-        ("GET", path_of(7), None, {}, ("find", 200, None, None)),
-        ("GET", PATH, None, as_user(7), ("find", 200, None, 7)),
+        ("GET", path_of(7), None, {}, ("list", 200, None, None)),
+        ("GET", PATH, None, as_user(7), ("list", 200, None, 7)),
         ("POST", PATH, facebook(), as_user(7), ("create", 201, None, 7)),
         ("POST", path_of(7), facebook(), as_user(7), ("create", 201, None, 7)),
         ("POST", PATH, facebook(), {}, ("create", 401, "not_authenticated", None)),

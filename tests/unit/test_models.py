@@ -10,6 +10,7 @@ from flask import Flask
 
 from service.database import db
 from service.models import Association
+from service.schemas import providers
 from tests.support.databases import ON_POSTGRESQL
 
 NOW = "2026-01-02 03:04:05.000006+00:00"
@@ -152,3 +153,19 @@ def test_the_models_and_the_database_have_the_same_names(connection: sa.Connecti
         named: tuple[Any, ...] = (*table.constraints, *table.indexes)
         modelled = {part.name for part in named}
         assert names(inspector, table.name) == modelled
+
+
+# A value of each detail that says something.
+SAYING = {"profile_url": "https://example.com/", "show_in_profile": True, "metadata": "{}"}
+
+
+@pytest.mark.parametrize("provider", ["facebook", *providers.OF_NAMED])
+@pytest.mark.parametrize("detail", providers.UNSET)
+def test_a_provider_has_the_details_of_the_schemas_table_and_no_others(
+    connection: sa.Connection, provider: str, detail: str
+) -> None:
+    row = ASSOCIATION | {"provider": provider, detail: SAYING[detail]}
+    if detail in providers.details_of(provider):
+        insert(connection, row)
+    else:
+        assert detail in broken(connection, row).replace("not_in_profile", "show_in_profile")

@@ -212,14 +212,21 @@ JSON_VALUE: Json = {
         "What may stand in `metadata`. A double of a whole value beyond 64 bits, such as 1e300, "
         "may too: JSON Schema can't tell it from such an integer, which may not."
     ),
-    "anyOf": [
-        {"type": ["null", "boolean"]},
-        {"type": "integer", "minimum": -(2**63), "maximum": 2**63 - 1},
-        {"type": "number", "not": {"type": "integer"}},
-        _NO_NUL,
-        {"type": "array", "items": {"$ref": "#/components/schemas/JsonValue"}},
-        _JSON_OBJECT,
-    ],
+    # Generators of clients fail at a type that holds itself; they take this as any value.
+    "if": {"type": ["object", "array"]},
+    "then": {
+        **_JSON_OBJECT,
+        "type": ["object", "array"],
+        "items": {"$ref": "#/components/schemas/JsonValue"},
+    },
+    "else": {
+        "anyOf": [
+            {"type": ["null", "boolean"]},
+            {"type": "integer", "minimum": -(2**63), "maximum": 2**63 - 1},
+            {"type": "number", "not": {"type": "integer"}},
+            _NO_NUL,
+        ]
+    },
 }
 
 

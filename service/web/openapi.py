@@ -149,11 +149,14 @@ class Schemas(MarshmallowPlugin):
             if all(field.dump_only for field in schema.fields.values()):
                 branch["required"] = list(properties)
             else:
-                # What says nothing may be sent along. Not under `properties`: a client made from
-                # this document has the fields that mean something and no others.
-                branch["patternProperties"] = {f"^{n}$": {"enum": [u]} for n, u in others.items()}
+                # What says nothing may be sent along. Where generators of clients don't look:
+                # a client has the fields that mean something and no others.
+                nothing = {f"^{n}$": {"enum": [unset]} for n, unset in others.items()}
+                branch["if"] = {"patternProperties": nothing}
+                branch["unevaluatedProperties"] = branch.pop("additionalProperties")
             if getattr(schema, "needs_a_detail", False):
-                branch["anyOf"] = [{"required": [name]} for name in details]
+                one_of_them = {"anyOf": [{"required": [name]} for name in details]}
+                branch["dependentSchemas"] = {"provider": one_of_them}  # generators skip it
             self.spec.components.schema(f"{name}{title}", branch)
             yield f"{name}{title}"
 
@@ -174,6 +177,7 @@ def _forms_of_field(_: Any, field: Any, ret: Json) -> Json:
     """What a field of ours admits; what apispec has found (a validator's bounds) counts more."""
     if not isinstance(field, fields.Field):
         return {}
+    ret.pop("readOnly", None)  # so is all of an answer
     forms = [field.returned] if field.dump_only else list(field.accepted)
     if field.allow_none:
         forms[0] = forms[0] | {"type": [forms[0]["type"], "null"]}

@@ -80,7 +80,7 @@ def providers(text: str) -> frozenset[str]:
     for name in names:
         if not re.fullmatch(patterns.PROVIDER, name):
             raise ValueError(
-                f"holds {name!r}; a provider is 1 to 64 characters a-z, 0-9, - and _, "
+                f"holds {name!r}; a provider is 1 to 64 characters a-z, 0-9, ., - and _, "
                 "with a letter or digit at either end."
             )
     return frozenset(names)

@@ -15,6 +15,8 @@ from service.schemas.patterns import LARGEST_ID
 Json = dict[str, Any]
 
 LONGEST_URL = 2048
+LARGEST_EXACT_INTEGER = 2**53 - 1
+"""RFC 7493: JavaScript has rounded larger ones already."""
 LARGEST_METADATA = 16 * 1024  # bytes of compact JSON
 DEEPEST_METADATA = 32  # levels; the object itself is the first
 
@@ -58,7 +60,10 @@ class Field(ma.Field[Any]):
     """The JSON Schema of what goes back: the first form unless the class has its own."""
 
     def __init_subclass__(cls) -> None:
-        cls.default_error_messages = {c: Message(c, cls.rule) for c in ("invalid", "max_length")}
+        cls.default_error_messages = {
+            **{code: Message(code, cls.rule) for code in ("invalid", "max_length")},
+            **vars(cls).get("default_error_messages", {}),
+        }
         if "returned" not in vars(cls):
             cls.returned = cls.accepted[0]
 
@@ -106,8 +111,8 @@ class UserId(Field):
 
 class Provider(Field):
     rule = (
-        "Who knows the user under `ext_id`: 1 to 64 characters a-z, 0-9, - and _, in lower case, "
-        "with a letter or digit at either end."
+        "Who knows the user under `ext_id`: 1 to 64 characters a-z, 0-9, ., - and _, in lower "
+        "case, with a letter or digit at either end."
     )
     accepted = (
         {
@@ -139,15 +144,24 @@ class ExtId(Field):
         },
         {
             "type": "integer",
-            "minimum": -(2**63),
-            "maximum": 2**63,
+            "minimum": -LARGEST_EXACT_INTEGER,
+            "maximum": LARGEST_EXACT_INTEGER,
             "description": "Stored and returned as its decimal string.",
             "examples": [10158],
         },
     )
+    default_error_messages = {
+        "rounded": Message(
+            "invalid",
+            f"Send an integer beyond ±{LARGEST_EXACT_INTEGER} as a string, in quotes: JavaScript "
+            "rounds it, and another identity would be linked.",
+        )
+    }
 
     def _deserialize(self, value: Any, attr: Any, data: Any, **_: Any) -> str:
-        if type(value) is int and abs(value) <= 2**63:
+        if type(value) is int:
+            if abs(value) > LARGEST_EXACT_INTEGER:
+                raise self.make_error("rounded")
             return str(value)
         if type(value) is not str:
             raise self.make_error("invalid")

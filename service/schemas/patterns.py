@@ -1,12 +1,12 @@
 """Regular expressions of values, for fields, paths, the configuration and the document.
 
-Written in what Python and ECMAScript have in common, without flags: the OpenAPI document tells
-them too.
+Written in what Python and ECMAScript have in common, without flags: they stand in the OpenAPI
+document too.
 """
 
 LARGEST_ID = 2**63 - 1
 
-PROVIDER = r"[a-z0-9](?:[a-z0-9_-]{0,62}[a-z0-9])?"
+PROVIDER = r"[a-z0-9](?:[a-z0-9._-]{0,62}[a-z0-9])?"
 # Up to the largest id: those below it differ from it first in their i-th digit.
 CANONICAL_ID = "|".join(
     [r"[1-9][0-9]{0,17}", str(LARGEST_ID)]
@@ -31,7 +31,7 @@ URL = (
     rf"[Hh][Tt][Tt][Pp][Ss]?://(?:{_LABEL}(?:\.{_LABEL})*\.?|\[(?:{_IPV6})\])(?::(?:{_PORT}))?"
     r"(?:[/?#][!-\[\]-~]*)?"  # printable ASCII but for the space and the backslash
 )
-# Control and format characters; surrogates no JSON reader shows to anybody.
+# Control and format characters. Surrogates are no characters: a pattern can't name them.
 _UNWANTED = (
     r"\u0000-\u001f\u007f-\u009f\u00ad\u0600-\u0605\u061c\u06dd\u070f\u0890\u0891\u08e2\u180e"
     r"\u200b-\u200f\u202a-\u202e\u2060-\u2064\u2066-\u206f\ufeff\ufff9-\ufffb"

@@ -2,7 +2,7 @@
 
 from importlib.resources import files
 
-from flask import Blueprint, Response, send_from_directory
+from flask import Blueprint, Response, request, send_from_directory
 
 blp = Blueprint("docs", __name__, url_prefix="/api/v2/docs")
 
@@ -12,18 +12,19 @@ _PAGE = """<!doctype html>
   <meta charset="utf-8">
   <meta name="viewport" content="width=device-width, initial-scale=1">
   <title>Social associations</title>
-  <link rel="icon" type="image/png" href="/api/v2/docs/favicon-32x32.png">
-  <link rel="stylesheet" href="/api/v2/docs/swagger-ui.css">
+  <link rel="icon" type="image/png" href="{here}favicon-32x32.png">
+  <link rel="stylesheet" href="{here}swagger-ui.css">
 </head>
 <body>
   <div id="swagger-ui"></div>
-  <script src="/api/v2/docs/swagger-ui-bundle.js"></script>
-  <script src="/api/v2/docs/start.js"></script>
+  <script src="{here}swagger-ui-bundle.js"></script>
+  <script src="{here}start.js"></script>
 </body>
 </html>
 """
+# The document is /api/v2/openapi.json, below whatever path the service is reached at.
 _START = """SwaggerUIBundle({
-  url: "/api/v2/openapi.json",
+  url: new URL("../openapi.json", document.currentScript.src).href,
   dom_id: "#swagger-ui",
   deepLinking: true,
   persistAuthorization: true,
@@ -37,7 +38,9 @@ _DAY = 86_400
 
 @blp.get("")
 def page() -> Response:
-    response = Response(_PAGE, content_type="text/html; charset=utf-8")
+    # Relative, so that it works below a path prefix too. The page has no slash or one at its end.
+    here = "" if request.path.endswith("/") else "docs/"
+    response = Response(_PAGE.format(here=here), content_type="text/html; charset=utf-8")
     response.headers["Content-Security-Policy"] = _POLICY
     return response
 

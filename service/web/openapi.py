@@ -41,7 +41,9 @@ _USER_IN_PATH = f"The user, from 1 to {patterns.LARGEST_ID}, in decimal without 
 def init_app(app: Flask, *blueprints: Blueprint) -> None:
     """Register the blueprints, and serve the document about them."""
     schemas = Schemas(app.config["PROVIDERS"])
-    options = {"openapi_version": "3.1.0", "info": {"description": _ABOUT}}
+    # The server is relative to the document: right below a path prefix too.
+    servers = [{"url": "../.."}]
+    options = {"openapi_version": "3.1.0", "info": {"description": _ABOUT}, "servers": servers}
     api = Api(app, spec_kwargs={"flask_plugin": Paths(), "marshmallow_plugin": schemas, **options})
     api.register_converter(UserIdConverter, lambda _: fields.UserId.accepted[0])
     bearer = {"type": "http", "scheme": "bearer", "bearerFormat": "JWT", "description": _BEARER}

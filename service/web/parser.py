@@ -1,12 +1,12 @@
 """What a request must be before a schema sees it: webargs' parser, stricter."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Any, NoReturn
 from urllib.parse import parse_qsl
 
 from flask import Request, current_app, request
-from marshmallow import Schema, ValidationError
+from marshmallow import RAISE, Schema, ValidationError
 from webargs.flaskparser import FlaskParser
 from werkzeug.datastructures import MIMEAccept
 from werkzeug.http import parse_accept_header, parse_options_header
@@ -16,6 +16,10 @@ from service.schemas.fields import Message, canonical_id
 from service.web import edge, errors
 from service.web.errors import Entry, Problem
 
+MOST_UNKNOWN = 20
+"""How many unknown fields are named one by one."""
+MOST_RANGES = 20
+_JSON_RANGES = {"application/json", errors.MEDIA_TYPE, "application/*", "*/*"}
 _LONGEST_NAME = 100
 _UNKNOWN = Message("unknown", "There is no such query parameter here; leave it out.")
 _BROKEN_ESCAPE = re.compile(rb"%(?![0-9A-Fa-f]{2})")
@@ -68,8 +72,8 @@ class StrictParser(FlaskParser):
     def load_json_or_query(self, req: Request, schema: Schema) -> dict[str, Any]:
         """The body's pair if it holds one, else the query's; the user from either."""
         query = _read_query(req)
-        if unwanted := query.keys() - schema.fields:
-            raise ValidationError(_unknown(sorted(unwanted)))
+        if unwanted := [name for name in query if name not in schema.fields]:
+            raise ValidationError(_unknown(unwanted))
         raw = _read_body(req)
         body = _read_json(req, raw) if raw else {}
         source = body if body.keys() & {"provider", "ext_id"} else query
@@ -79,29 +83,58 @@ class StrictParser(FlaskParser):
                 found = _with_user(found, named["user_id"])
         return _with_path_user(found, req)
 
+    def pre_load(self, location_data: Any, *, schema: Schema, **_: Any) -> Any:
+        """Of very many unknown fields keep the first: each would cost its time and its answer."""
+        if len(location_data) <= MOST_UNKNOWN or schema.unknown != RAISE:
+            return location_data
+        known = {field.data_key or name for name, field in schema.fields.items()}
+        unknown = _first([name for name in location_data if name not in known])
+        found = {name: value for name, value in location_data.items() if name in known}
+        return found | dict.fromkeys(unknown)
+
     def handle_error(
         self, error: ValidationError, req: Request, schema: Schema, **_: Any
     ) -> NoReturn:
         (messages,) = error.messages.values()  # type: ignore[union-attr]  # of the one location
-        raise Problem(400, *[_entry(name, found) for name, found in messages.items()])
+        entries = [entry for name, found in messages.items() for entry in _entries(name, found)]
+        raise Problem(400, *sorted(entries, key=lambda entry: entry.field is None))
 
 
-def _entry(name: str, found: Any) -> Entry:
-    """The first message about a field; of a list's or object's parts with the part's name."""
+class _Rest(str):
+    """Stands among the names of unknown fields for those that aren't named."""
+
+
+def _first(unknown: list[str]) -> list[str]:
+    """The names that an answer holds: as many as help a caller, not as many as one may send."""
+    more = len(unknown) - MOST_UNKNOWN
+    if more <= 0:
+        return unknown
+    return [*unknown[:MOST_UNKNOWN], _Rest(f"There are {more} more unknown fields.")]
+
+
+def _entries(name: str, found: Any) -> Iterator[Entry]:
+    """One for a field, its first message; of a list's or object's parts with the part's name."""
+    if isinstance(name, _Rest):
+        yield Entry("unknown", name)
+        return
     where = ""
     while isinstance(found, dict):
         part, found = next(iter(found.items()))
         where += f"At {part}: "
-    message = found[0]
-    field = None if name == "_schema" else _clip(name)
-    return Entry(getattr(message, "code", "invalid"), f"{where}{message}", field)
+    # marshmallow's name for the whole. A field of that name is unknown: both may be there.
+    for message in found if name == "_schema" else found[:1]:
+        code = getattr(message, "code", "invalid")
+        is_field = name != "_schema" or code == "unknown"
+        yield Entry(code, f"{where}{message}", _clip(name) if is_field else None)
 
 
 def _check_accept(req: Request) -> None:
     header = req.environ.get("HTTP_ACCEPT")
     if not header or header == "*/*":
         return
-    accepted = parse_accept_header(header, MIMEAccept)
+    # Werkzeug's reader takes its time: it gets what matters, and not without end.
+    ranges = [r for r in header.split(",") if r.partition(";")[0].strip().lower() in _JSON_RANGES]
+    accepted = parse_accept_header(",".join(ranges[:MOST_RANGES]), MIMEAccept)
     if not (accepted.quality("application/json") or accepted.quality(errors.MEDIA_TYPE)):
         raise errors.of_status(406)
 
@@ -194,7 +227,7 @@ def _with_listed_provider(found: dict[str, Any]) -> dict[str, Any]:
 
 
 def _unknown(names: Iterable[str]) -> dict[str, list[str]]:
-    return {name: [_UNKNOWN] for name in names}
+    return {name: [_UNKNOWN] for name in _first(list(names))}
 
 
 def _clip(name: object) -> str:

@@ -94,7 +94,21 @@ def test_the_style_sheets_name_no_outside_host(client: FlaskClient, page: TestRe
 def test_the_page_shows_the_document_of_this_service(
     client: FlaskClient, page: TestResponse
 ) -> None:
-    assert "/api/v2/openapi.json" in scripts(client, page)
+    (script,) = [name for name in References(text(page)).found if name.endswith("start.js")]
+    (url,) = re.findall(r'url: new URL\("(.*)", document', scripts(client, page))
+    assert urljoin(urljoin(DOCS, script), url) == "/api/v2/openapi.json"
+
+
+@pytest.mark.parametrize("path", [DOCS, f"{DOCS}/"])
+def test_every_address_of_the_page_is_relative_and_right(client: FlaskClient, path: str) -> None:
+    names = References(text(client.get(path))).found
+    assert [name for name in names if name.startswith("/")] == []
+    assert {urljoin(path, name).rpartition("/")[0] for name in names} == {DOCS}
+
+
+def test_the_document_s_server_is_relative_to_the_document(client: FlaskClient) -> None:
+    (server,) = client.get("/api/v2/openapi.json").get_json()["servers"]
+    assert urljoin("/a/prefix/api/v2/openapi.json", server["url"]) == "/a/prefix/"
 
 
 def test_the_page_asks_no_outside_validator(client: FlaskClient, page: TestResponse) -> None:

@@ -1,6 +1,7 @@
 """What surrounds every operation: `Accept`, the request id and the headers of safety."""
 
 import re
+import time
 
 import pytest
 from flask.testing import FlaskClient
@@ -83,6 +84,26 @@ def test_accept_that_admits_neither_is_406(client: FlaskClient, accept: str) -> 
 def test_a_senseless_accept_is_no_server_error(client: FlaskClient, accept: str) -> None:
     response = client.get(PATH, headers=as_user(7) | {"Accept": accept})
     assert response.status_code in {200, 406}
+
+
+@pytest.mark.parametrize(
+    ("accept", "status"),
+    [
+        ("text/html," * 800 + "application/json", 200),
+        ("text/html," * 800, 406),
+        ("application/json;q=0," * 400, 406),
+        ("*/*;q=0.1," * 800, 200),
+    ],
+    ids=lambda value: str(value)[:20],
+)
+def test_a_long_accept_is_read_in_no_time(client: FlaskClient, accept: str, status: int) -> None:
+    headers = as_user(7) | {"Accept": accept}
+    seconds = []
+    for _ in range(3):
+        started = time.thread_time()
+        assert client.get(PATH, headers=headers).status_code == status
+        seconds.append(time.thread_time() - started)
+    assert min(seconds) < 0.006
 
 
 @pytest.mark.parametrize(("method", "path"), OPERATIONS)

@@ -65,7 +65,7 @@ GOOD = [
     ("JWT_LEEWAY", "60"),
     ("PROVIDERS", ""),
     ("PROVIDERS", "facebook"),
-    ("PROVIDERS", "facebook,google-plus,external,x_1"),
+    ("PROVIDERS", "facebook,google-plus,external,x_1,saml.x"),
     ("MAX_ASSOCIATIONS_PER_USER", "1"),
     ("MAX_ASSOCIATIONS_PER_USER", "100000"),
     ("CORS_ORIGINS", ""),

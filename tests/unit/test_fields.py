@@ -64,7 +64,8 @@ def test_user_id_refuses(user_id: Any) -> None:
 
 
 @pytest.mark.parametrize(
-    "provider", ["a", "7", "facebook", "google-oauth2", "a_b", "a--b", "0-0", "p" * 64]
+    "provider",
+    ["a", "7", "facebook", "google-oauth2", "a_b", "a--b", "0-0", "google.com", "a..b", "p" * 64],
 )
 def test_provider_accepts(provider: str) -> None:
     assert loaded(facebook(provider=provider), "provider") == provider
@@ -73,8 +74,9 @@ def test_provider_accepts(provider: str) -> None:
 @pytest.mark.parametrize(
     "provider",
     ["", " ", "Facebook", "External", "EXTERNAL", "externaL", "-a", "a-", "_a", "a_", "-", "_",
-     "a b", "a.b", "a/b", "a+b", "facebook ", " facebook", "facebook\n", "facebook\u0000", "\u00e9",
-     "\u0430", "\uff46", "\u0667", "\u017f", "\ud800", "p" * 65, 7, 7.5, True, [], ["a"], {}],
+     ".a", "a.", ".", "a b", "a/b", "a+b", "facebook ", " facebook", "facebook\n", "facebook\u0000",
+     "\u00e9", "\u0430", "\uff46", "\u0667", "\u017f", "\ud800", "p" * 65,
+     7, 7.5, True, [], ["a"], {}],
     ids=short,
 )  # fmt: skip
 def test_provider_refuses(provider: Any) -> None:

@@ -249,3 +249,55 @@ def test_accept_is_looked_at_before_the_body(accept: str) -> None:
 @pytest.mark.parametrize("length", [64 * 1024 + 1, 10 * 64 * 1024])
 def test_size_is_looked_at_before_the_media_type(length: int) -> None:
     assert of_body("json", ChangeSchema(), b" " * length, "text/plain")[0] == 413
+
+
+def unknown(count: int) -> dict[str, Any]:
+    return {f"x{number}": number for number in range(count)}
+
+
+FIRST_20 = {("unknown", f"x{number}") for number in range(20)}
+REST = ("unknown", None)
+
+
+@pytest.mark.parametrize(
+    ("count", "expected"), [(20, FIRST_20), (21, FIRST_20 | {REST}), (4000, FIRST_20 | {REST})]
+)
+def test_of_unknown_fields_the_first_20_are_named(count: int, expected: set[Any]) -> None:
+    sent = json.dumps(GOOD | unknown(count))
+    assert of_body("json", ChangeSchema(), sent) == (400, expected)
+
+
+@pytest.mark.parametrize("location", ["query", "json_or_query"])
+def test_of_unknown_parameters_the_first_20_are_named(location: str) -> None:
+    query = "&".join(f"{name}=1" for name in unknown(30))
+    assert of_query(query, location) == (400, FIRST_20 | {REST})
+
+
+def test_of_a_query_beside_a_body_too() -> None:
+    sent = {"method": "POST", "data": TEXT, "content_type": JSON, "query_string": unknown(30)}
+    assert refusal("json", ChangeSchema(), **sent) == (400, FIRST_20 | {REST})
+
+
+def test_the_last_entry_says_how_many_more_there_are() -> None:
+    sent = {"method": "POST", "data": json.dumps(GOOD | unknown(27)), "content_type": JSON}
+    with pytest.raises(Problem) as refused:
+        parsed("json", ChangeSchema(), **sent)
+    assert refused.value.entries[-1].message == "There are 7 more unknown fields."
+
+
+def test_many_unknown_fields_hide_no_other_error() -> None:
+    sent = json.dumps(unknown(30) | GOOD | {"ext_id": ""})
+    assert ("invalid", "ext_id") in of_body("json", ChangeSchema(), sent)[1]
+
+
+def test_many_fields_that_are_ignored_are_ignored() -> None:
+    sent = {"method": "DELETE", "data": json.dumps(GOOD | unknown(4000)), "content_type": JSON}
+    assert parsed("json_or_query", PairSchema(), **sent)["ext_id"] == "fb-1"
+
+
+def test_an_unknown_field_with_marshmallow_s_name_for_the_whole_is_named() -> None:
+    nothing = facebook(_schema=1)
+    assert of_body("json", ChangeSchema(), json.dumps(nothing)) == (
+        400,
+        {("unknown", "_schema"), ("invalid", None)},
+    )

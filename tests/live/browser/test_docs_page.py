@@ -1,6 +1,7 @@
 """Swagger UI as a front-end developer uses it."""
 
 import json
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -10,7 +11,7 @@ from selenium.webdriver.remote.webelement import WebElement
 
 from tests.live.browser.linked_accounts import row, stored
 from tests.live.browser.screen import Screen
-from tests.support.gunicorn import Server
+from tests.support.gunicorn import Server, serving
 
 pytestmark = pytest.mark.browser
 CREATE = ".opblock-post:has([data-path^='/api/v2/user/provider'])"
@@ -21,6 +22,17 @@ def docs(screen: Screen, service: Server) -> Screen:
     screen.open(f"{service.url}/api/v2/docs")
     screen.eventually(lambda: screen.find(CREATE), seconds=30)
     return screen
+
+
+@pytest.fixture(params=["", "/"])
+def docs_below_a_path(
+    request: pytest.FixtureRequest, screen: Screen, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[tuple[Screen, Server]]:
+    directory = tmp_path_factory.mktemp("service")
+    with serving(directory, app="tests.live.browser.prefixed:app") as service:
+        screen.open(f"{service.url}/social/api/v2/docs{request.param}")
+        screen.eventually(lambda: screen.find(CREATE), seconds=30)
+        yield screen, service
 
 
 def authorise(docs: Screen, token: str) -> None:
@@ -73,3 +85,12 @@ def test_no_outside_host_is_asked_for_anything(docs: Screen, service: Server, us
     authorise(docs, service.mint(user))
     try_out(docs, {"user_id": user, "provider": "github", "ext_id": f"gh-{user}"})
     assert docs.hosts() == {service.url.removeprefix("http://")}
+
+
+def test_try_it_out_works_below_a_path_prefix(
+    docs_below_a_path: tuple[Screen, Server], user: int
+) -> None:
+    docs, service = docs_below_a_path
+    authorise(docs, service.mint(user))
+    answer = try_out(docs, {"user_id": user, "provider": "github", "ext_id": f"gh-{user}"})
+    assert status(answer) == "201"

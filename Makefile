@@ -5,7 +5,7 @@ BIN := .venv/bin
 INSTALL := $(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check test-client test-browser bench chaos chaos-short chaos-planted audit schemathesis mutants deploy-check up down format lock clean
+.PHONY: help run test check test-client test-generated test-browser bench chaos chaos-short chaos-planted audit schemathesis mutants deploy-check up down format lock clean
 
 help:  ## list the commands
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## */\1|/' | awk -F'|' '{printf "make %-14s %s\n", $$1, $$2}'
@@ -26,6 +26,9 @@ check: .venv/.audit  ## lint, types, import contracts, migrations without drift,
 
 test-client: .venv/.run  ## run the platform's JavaScript client against a running server
 	VENV=.venv tests/live/client/run
+
+test-generated: .venv/.generated  ## generate clients from the OpenAPI document and use them
+	$(BIN)/python -m pytest -c setup.cfg tests/live/generated
 
 test-browser: .venv/.browser  ## drive the documentation and the example page in Chromium
 	$(BIN)/python -m pytest -c setup.cfg tests/live/browser -m browser
@@ -83,6 +86,6 @@ clean:  ## remove what the commands made, but for instance/ with its data
 	$(INSTALL) --editable '.[test,check]'
 	@touch $@
 
-.venv/.audit .venv/.bench .venv/.browser .venv/.mutants .venv/.schemathesis: .venv/.test
+.venv/.audit .venv/.bench .venv/.browser .venv/.generated .venv/.mutants .venv/.schemathesis: .venv/.test
 	$(INSTALL) --editable '.[$(patsubst .venv/.%,%,$@)]'
 	@touch $@

@@ -55,17 +55,14 @@ class Field(ma.Field[Any]):
     rule: ClassVar[str]
     """What a good value is: the message for any other, and the document's description."""
     accepted: ClassVar[tuple[Json, ...]]
-    """A JSON Schema with an example for each form of a value; the later ones are older clients'."""
-    returned: ClassVar[Json]
-    """The JSON Schema of what goes back: the first form unless the class has its own."""
+    """A JSON Schema with an example for each form of a value. The first is what goes back too,
+    the later ones are older clients'."""
 
     def __init_subclass__(cls) -> None:
         cls.default_error_messages = {
             **{code: Message(code, cls.rule) for code in ("invalid", "max_length")},
             **vars(cls).get("default_error_messages", {}),
         }
-        if "returned" not in vars(cls):
-            cls.returned = cls.accepted[0]
 
     def deserialize(self, value: Any, *args: Any, **kwargs: Any) -> Any:
         # What only the parser can know (another user than the path's, a provider that isn't
@@ -215,33 +212,38 @@ class StrictBoolean(Field):
 
 
 _NO_NUL = {"type": "string", "pattern": r"^[^\u0000]*$"}
+_JSON_VALUE = {"$ref": "#/components/schemas/JsonValue"}
 _JSON_OBJECT = {
-    "type": "object",
-    "propertyNames": _NO_NUL,
-    "additionalProperties": {"$ref": "#/components/schemas/JsonValue"},
+    "$ref": "#/components/schemas/JsonObject",
     "examples": [{"plan": "gold", "seats": 3}],
 }
-JSON_VALUE: Json = {
-    "description": (
-        "What may stand in `metadata`. A double of a whole value beyond 64 bits, such as 1e300, "
-        "may too: JSON Schema can't tell it from such an integer, which may not."
-    ),
-    # Generators of clients fail at a type that holds itself; they take this as any value.
-    "if": {"type": ["object", "array"]},
-    "then": {
-        **_JSON_OBJECT,
-        "type": ["object", "array"],
-        "items": {"$ref": "#/components/schemas/JsonValue"},
+_MEMBERS = {"propertyNames": _NO_NUL, "additionalProperties": _JSON_VALUE}
+COMPONENTS: dict[str, Json] = {
+    "JsonObject": {
+        "description": "What `metadata` is.",
+        "type": "object",
+        **_MEMBERS,
+        "examples": _JSON_OBJECT["examples"],
     },
-    "else": {
-        "anyOf": [
-            {"type": ["null", "boolean"]},
-            {"type": "integer", "minimum": -(2**63), "maximum": 2**63 - 1},
-            {"type": "number", "not": {"type": "integer"}},
-            _NO_NUL,
-        ]
+    "JsonValue": {
+        "description": (
+            "What may stand in `metadata`. A double of a whole value beyond 64 bits, such as "
+            "1e300, may too: JSON Schema can't tell it from such an integer, which may not."
+        ),
+        # Generators of clients fail at a type that holds itself; this they take as any value.
+        "if": {"type": ["object", "array"]},
+        "then": {**_MEMBERS, "items": _JSON_VALUE},
+        "else": {
+            "anyOf": [
+                {"type": ["null", "boolean"]},
+                {"type": "integer", "minimum": -(2**63), "maximum": 2**63 - 1},
+                {"type": "number", "not": {"type": "integer"}},
+                _NO_NUL,
+            ]
+        },
     },
 }
+"""Components of the OpenAPI document that these fields refer to."""
 
 
 class Metadata(Field):
@@ -251,7 +253,7 @@ class Metadata(Field):
         "without NUL or lone surrogates, its numbers 64-bit integers or finite doubles; or null."
     )
     accepted = (
-        {**_JSON_OBJECT, "description": "The object."},
+        _JSON_OBJECT,
         {
             "type": "string",
             "pattern": r"^[ \t\n\r]*\{[\s\S]*\}[ \t\n\r]*$",
@@ -261,7 +263,6 @@ class Metadata(Field):
             "examples": ['{"plan": "gold", "seats": 3}'],
         },
     )
-    returned = {"type": "object", "examples": _JSON_OBJECT["examples"]}
 
     def _deserialize(self, value: Any, attr: Any, data: Any, **_: Any) -> dict[str, Any] | None:
         if type(value) is str:

@@ -48,7 +48,8 @@ def init_app(app: Flask, *blueprints: Blueprint) -> None:
     api.register_converter(UserIdConverter, lambda _: fields.UserId.accepted[0])
     bearer = {"type": "http", "scheme": "bearer", "bearerFormat": "JWT", "description": _BEARER}
     api.spec.components.security_scheme("bearer", bearer)
-    api.spec.components.schema("JsonValue", fields.JSON_VALUE)
+    for name, schema in fields.COMPONENTS.items():
+        api.spec.components.schema(name, schema)
     refusals.register(api.spec)
     api.spec.components.schemas.pop("PaginationMetadata", None)  # flask-smorest's; of no view
     for blueprint in blueprints:
@@ -180,8 +181,9 @@ def _forms_of_field(_: Any, field: Any, ret: Json) -> Json:
     if not isinstance(field, fields.Field):
         return {}
     ret.pop("readOnly", None)  # so is all of an answer
-    forms = [field.returned] if field.dump_only else list(field.accepted)
+    forms = list(field.accepted[:1] if field.dump_only else field.accepted)
     if field.allow_none:
-        forms[0] = forms[0] | {"type": [forms[0]["type"], "null"]}
-    found = {"description": field.rule, **(forms[0] if len(forms) == 1 else {"anyOf": forms})}
-    return {**found, "examples": [form["examples"][0] for form in forms], **ret}
+        forms.append({"type": "null", "examples": [None]})
+    found = forms[0] if len(forms) == 1 else {"anyOf": forms}
+    examples = [form["examples"][0] for form in forms]
+    return {**found, "description": field.rule, "examples": examples, **ret}

@@ -1,0 +1,103 @@
+"""What openapi-python-client makes of the document works."""
+
+import importlib
+from typing import Any
+
+import pytest
+
+from tests.live.generated.conftest import Client
+
+METADATA = {"plan": "gold", "seats": [1, {"nested": None}]}
+
+
+def test_the_generator_has_nothing_to_say(generated: str) -> None:
+    assert len(generated.splitlines()) == 1, generated  # "Generating …"
+
+
+def test_every_operation_is_generated(generated: str, operations: list[str]) -> None:
+    for name in operations:
+        module = importlib.import_module(f"generated_client.api.associations.{name}")
+        assert callable(module.sync_detailed)
+
+
+@pytest.fixture
+def facebook(client: Client, models: Any, user: int) -> Any:
+    """An association at a provider that isn't `external`, as its create was answered."""
+    body = models.CreateOtherProvider(user_id=user, provider="facebook", ext_id=f"fb-{user}")
+    return client.create(body=body)
+
+
+@pytest.fixture
+def external(client: Client, models: Any, user: int) -> Any:
+    body = models.CreateExternal(
+        user_id=user,
+        provider="external",
+        ext_id=f"ex-{user}",
+        metadata=models.JsonObject.from_dict(METADATA),
+    )
+    return client.create(body=body)
+
+
+def test_a_create_is_answered(facebook: Any, models: Any, user: int) -> None:
+    assert facebook.status_code == 201
+    assert facebook.parsed == models.AssociationOtherProvider(
+        user_id=user,
+        provider="facebook",
+        ext_id=f"fb-{user}",
+        profile_url=None,
+        show_in_profile=False,
+    )
+
+
+def test_a_create_with_metadata_is_answered(external: Any, models: Any) -> None:
+    assert external.status_code == 201
+    assert isinstance(external.parsed, models.AssociationExternal)
+    assert external.parsed.metadata.to_dict() == METADATA
+
+
+def test_a_create_under_the_user_s_path_is_answered(client: Client, models: Any, user: int) -> None:
+    body = models.CreateForUserOtherProvider(provider="github", ext_id=f"gh-{user}")
+    assert client.create_for_user(user, body=body).status_code == 201
+
+
+def test_a_list_holds_both_kinds(client: Client, facebook: Any, external: Any, user: int) -> None:
+    expected = [facebook.parsed, external.parsed]
+    assert client.list(user_id=user).parsed == expected
+    assert client.list_for_user(user).parsed == expected
+
+
+def test_a_change_changes_what_it_names(
+    client: Client, models: Any, facebook: Any, user: int
+) -> None:
+    body = models.ChangeOtherProvider(
+        user_id=user, provider="facebook", ext_id=f"fb-{user}", show_in_profile=True
+    )
+    changed = client.change(body=body)
+    assert (changed.status_code, changed.parsed.show_in_profile) == (200, True)
+
+
+def test_a_change_clears_metadata(client: Client, models: Any, external: Any, user: int) -> None:
+    body = models.ChangeForUserExternal(provider="external", ext_id=f"ex-{user}", metadata=None)
+    assert client.change_for_user(user, body=body).parsed.metadata is None
+
+
+def test_an_association_is_deleted_by_a_body(
+    client: Client, models: Any, facebook: Any, user: int
+) -> None:
+    body = models.Pair(user_id=user, provider="facebook", ext_id=f"fb-{user}")
+    assert client.delete(body=body).status_code == 204
+    assert client.list_for_user(user).parsed == []
+
+
+def test_an_association_is_deleted_by_a_query(client: Client, external: Any, user: int) -> None:
+    deleted = client.delete_for_user(user, provider="external", ext_id=f"ex-{user}")
+    assert deleted.status_code == 204
+    assert client.list_for_user(user).parsed == []
+
+
+def test_a_refusal_is_read(client: Client, models: Any, user: int) -> None:
+    body = models.CreateOtherProvider(user_id=user, provider="facebook", ext_id="")
+    refused = client.create(body=body)
+    assert refused.status_code == 400
+    (error,) = refused.parsed.errors
+    assert (error.field, error.messages[0].code) == ("ext_id", "invalid")

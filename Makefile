@@ -45,20 +45,20 @@ chaos-short: .venv/.test  ## the short form, about a minute
 chaos-planted: .venv/.test  ## the same with planted defects that it must find
 	$(BIN)/python -m tests.chaos --planted
 
-audit: .venv/.audit  ## look the pinned packages up among known vulnerabilities
+audit: .venv/.audit  ## look for known vulnerabilities in the pinned packages
 	scripts/audit.sh
 
 schemathesis: .venv/.schemathesis  ## try the OpenAPI document on the live service (CASES=2900: the long form)
 	$(BIN)/python -m tests.security.run_schemathesis $(or $(CASES),150)
 
-mutants: .venv/.mutants  ## change the code here and there; do the tests notice?
+mutants: .venv/.mutants  ## change the code here and there and see whether the tests notice
 	nice $(BIN)/python -m tests.mutants
 
 deploy-check: .venv/.test  ## run nginx, gunicorn and PostgreSQL from deploy/ and test the public port
 	scripts/deploy-check.sh
 
 up: .venv/.test  ## leave that stack running (PORT, 8080) and print its address
-	scripts/deploy-install.sh nginx:nginx
+	scripts/install.sh nginx:nginx
 	$(BIN)/python -m tests.deploy up
 
 down: .venv/.test  ## stop it
@@ -68,10 +68,10 @@ format: .venv/.test  ## format the code
 	$(BIN)/ruff check --fix
 	$(BIN)/ruff format
 
-lock:  ## resolve the dependencies anew and pin them in constraints.txt
+lock:  ## resolve the dependencies again and pin them in constraints.txt
 	scripts/lock.sh
 
-clean:  ## remove what the commands made, but for instance/ with its data
+clean:  ## remove what the commands made, except instance/ with its data
 	rm -rf .venv mutants build *.egg-info .coverage .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
 
 .venv/bin/pip:

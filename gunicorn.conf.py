@@ -27,6 +27,7 @@ elif not os.access(os.environ["PROMETHEUS_MULTIPROC_DIR"], os.W_OK):
         "Configuration: PROMETHEUS_MULTIPROC_DIR must be a folder that can be written to."
     )
 
+from service.auth import key_file
 from service.config import load
 from service.database import start
 from service.telemetry.logs import configuration
@@ -34,6 +35,8 @@ from service.web.worker import Worker
 
 # In the master: a senseless value stops it here, instead of worker after worker later.
 _settings = load(os.environ)
+if _settings.jwt_public_keys_file is not None:
+    key_file.check(_settings.jwt_public_keys_file)
 
 _host = f"[{_settings.host}]" if ":" in _settings.host else _settings.host
 bind = _settings.bind or f"{_host}:{_settings.port}"

@@ -1,14 +1,14 @@
 #!/bin/sh
 # Known vulnerabilities in what constraints.txt pins. Ends with 1 if there are any, or if only
-# some packages could be looked up. Where none can be, for want of a network, that is said in a
-# sentence; it is an error with STRICT=1.
+# some packages could be looked up. Without a network it says so and ends with 0; with STRICT=1 it
+# ends with 1.
 set -eu
 cd "$(dirname "$0")/.."
 bin=${BIN:-.venv/bin}
 report=$(mktemp)
 trap 'rm -f "$report" "$report.said"' EXIT
-# Everything is pinned: to be looked up nothing needs to be resolved or installed. The exit code
-# says little: pip-audit finds "no known vulnerabilities" in packages that it could not look up.
+# Everything is pinned, so nothing has to be resolved or installed. The exit code is ignored:
+# pip-audit finds "no known vulnerabilities" in packages that it could not look up.
 "$bin/pip-audit" --requirement constraints.txt --no-deps --disable-pip --progress-spinner off \
     --timeout 15 --format json >"$report" 2>"$report.said" || true
 STRICT=${STRICT:-0} "$bin/python" - "$report" <<'END'
@@ -24,8 +24,8 @@ audited = [p for p in packages if "skip_reason" not in p]
 found = [(p["name"], p["version"], v) for p in audited for v in p["vulns"]]
 if not audited:
     print(
-        "audit: NOT DONE: no advisories can be had from here (no network, or pypi.org is not "
-        "answering), so nothing is known about the pinned packages.",
+        "audit: NOT DONE: the advisories can't be reached from here, so nothing is known about "
+        "the pinned packages.",
         file=sys.stderr,
     )
     with open(sys.argv[1] + ".said") as file:

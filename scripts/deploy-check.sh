@@ -4,5 +4,5 @@
 set -eu
 cd "$(dirname "$0")/.."
 
-scripts/deploy-install.sh nginx:nginx promtool:prometheus systemd-analyze:systemd openssl:openssl
+scripts/install.sh nginx:nginx promtool:prometheus systemd-analyze:systemd openssl:openssl
 exec .venv/bin/python -m pytest -c setup.cfg tests/deploy -m deploy "$@"

@@ -4,11 +4,10 @@ set -eu
 umask 077
 mkdir -p instance
 
-if [ -z "${JWT_SECRET_KEY:-}" ]; then
+if [ -z "${JWT_SECRET_KEY:-}${JWT_SECRET_KEY_FILE:-}" ]; then
     [ -s instance/jwt-secret ] ||
         .venv/bin/python -c 'import secrets; print(secrets.token_urlsafe(48))' >instance/jwt-secret
-    JWT_SECRET_KEY=$(cat instance/jwt-secret)
-    export JWT_SECRET_KEY
+    export JWT_SECRET_KEY_FILE=instance/jwt-secret
 fi
 LOG_LEVEL=WARNING .venv/bin/flask db upgrade
 token=$(.venv/bin/flask tokens mint 7 --lifetime "${JWT_MAX_LIFETIME:-86400}")
@@ -19,7 +18,7 @@ address=http://$host:${PORT:-8000}
 
 server=$$
 (
-    # Said when it is true: as soon as the server answers.
+    # As soon as the server answers.
     until .venv/bin/python -c "import urllib.request as u; u.urlopen('$address/healthz', timeout=1)" 2>/dev/null; do
         kill -0 $server 2>/dev/null || exit 0
         sleep 0.2

@@ -9,6 +9,8 @@ from flask import Flask, Response, current_app, g, request
 from flask_jwt_extended import JWTManager
 
 from service import policy
+from service.auth import keys
+from service.auth.key_file import KeyFile
 from service.auth.remembered import Remembered
 from service.auth.tokens import ALGORITHM, BadToken, Token, Verifier
 from service.config import Settings
@@ -33,11 +35,14 @@ def init_app(app: Flask, settings: Settings) -> None:
         JWT_ENCODE_ISSUER=settings.jwt_issuer,
     )
     JWTManager(app).invalid_token_loader(_refuse_bad_token)
-    app.extensions["tokens"] = Remembered(Verifier(settings).verify)
+    file = settings.jwt_public_keys_file
+    public_keys = KeyFile(file).current if file else keys.none
+    app.extensions["tokens"] = Remembered(Verifier(settings, public_keys).verify, public_keys)
 
 
-def _refuse_bad_token(_: str) -> Response:
-    # The answer doesn't say why: an attacker may be asking.
+def _refuse_bad_token(reason: str) -> Response:
+    # For the log and the metrics. The answer doesn't say why: an attacker may be asking.
+    g.token_refusal = reason
     entry = Entry("invalid_token", "The token is not valid or has expired; get a new one.")
     challenge = {"WWW-Authenticate": 'Bearer error="invalid_token"'}
     return Problem(401, entry, headers=challenge).get_response()
@@ -52,9 +57,9 @@ def _identify() -> Token | None:
     header = request.environ.get("HTTP_AUTHORIZATION")
     if header is None:
         return None
-    found = _BEARER.fullmatch(header.strip())
+    found = _BEARER.fullmatch(header.strip(" \t"))
     if found is None:
-        raise BadToken("the header holds no bearer token")
+        raise BadToken("header")
     token: Token = current_app.extensions["tokens"].verify(found[1])
     g.token = token
     g.actor_id = token.user_id

@@ -9,6 +9,7 @@ import threading
 import time
 from collections.abc import Callable
 
+from service.auth.keys import KeySet
 from service.auth.tokens import Token
 from service.telemetry import metrics
 
@@ -17,14 +18,20 @@ _MOST = 4096
 
 
 class Remembered:
-    """Verifies tokens by `verify`, each good one once. Belongs to one set of keys, as that does.
+    """Verifies tokens by `verify`, each good one once.
+
+    Args:
+        verify: raises BadToken.
+        public_keys: those of now. When they change, all that was verified before is verified
+            anew: the key of a remembered token may be gone.
 
     What may change while a token lives, an admin grant above all, is not remembered here.
     """
 
-    def __init__(self, verify: Callable[[str], Token]) -> None:
+    def __init__(self, verify: Callable[[str], Token], public_keys: Callable[[], KeySet]) -> None:
         self._verify = verify
-        self._tokens: dict[str, Token] = {}
+        self._public_keys = public_keys
+        self._tokens: dict[str, tuple[Token, KeySet]] = {}
         self._lock = threading.Lock()
 
     def verify(self, encoded: str) -> Token:
@@ -33,18 +40,21 @@ class Remembered:
         Raises:
             BadToken: it isn't good.
         """
-        token = self._tokens.get(encoded)
-        if token is not None and token.expires > time.time():
-            metrics.TOKEN_HITS.inc()
-            return token
+        keys = self._public_keys()
+        if (known := self._tokens.get(encoded)) is not None:
+            token, keys_then = known
+            # Not valid yet: the clock was set back.
+            if keys_then is keys and token.valid_from <= time.time() < token.expires:
+                metrics.TOKEN_HITS.inc()
+                return token
         metrics.TOKEN_MISSES.inc()
         token = self._verify(encoded)
         if len(encoded) <= _LONGEST:
-            self._remember(encoded, token)
+            self._remember(encoded, token, keys)
         return token
 
-    def _remember(self, encoded: str, token: Token) -> None:
+    def _remember(self, encoded: str, token: Token, keys: KeySet) -> None:
         with self._lock:
-            self._tokens[encoded] = token
+            self._tokens[encoded] = token, keys
             if len(self._tokens) > _MOST:
                 del self._tokens[next(iter(self._tokens))]  # the oldest

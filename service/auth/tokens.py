@@ -5,14 +5,17 @@ decoding can't be configured as strictly as the contract wants it (docs/decision
 """
 
 import math
+from collections.abc import Callable, Sequence
 from datetime import timedelta
 from typing import Any, NamedTuple
 
 import jwt
 from flask import current_app
 from flask_jwt_extended import create_access_token
-from jwt.exceptions import InvalidTokenError
+from jwt.exceptions import InvalidTokenError, MissingRequiredClaimError, PyJWTError
 
+from service.auth import keys
+from service.auth.keys import KeySet
 from service.config import Settings
 from service.schemas.fields import canonical_id
 
@@ -20,27 +23,46 @@ ADMIN = "admin"
 ALGORITHM = "HS256"
 _TYPES = ("jwt", "at+jwt", "application/jwt", "application/at+jwt")
 _REQUIRED_CLAIMS = ["user_id", "token_type", "exp", "iat", "jti"]
+_REASONS = (
+    (jwt.ExpiredSignatureError, "expired"),
+    (jwt.ImmatureSignatureError, "not_yet_valid"),
+    (jwt.InvalidSignatureError, "signature"),
+    (jwt.InvalidAlgorithmError, "algorithm"),
+    (jwt.InvalidAudienceError, "claim:aud"),
+    (jwt.InvalidIssuerError, "claim:iss"),
+    (jwt.InvalidIssuedAtError, "claim:iat"),
+)
 
 
 class Token(NamedTuple):
-    """What a verified token says."""
+    """What a verified token says. Times are seconds since the epoch, leeway included."""
 
     user_id: int
     has_admin_role: bool
+    valid_from: float
     expires: float
-    """Seconds since the epoch, leeway included."""
 
 
 class BadToken(InvalidTokenError):
-    """A token that isn't good; its text says why."""
+    """A token that isn't good.
+
+    Its text is the reason in a word, for the log and the metrics: one of a few that stand here,
+    never a word out of the token.
+    """
 
 
 class Verifier:
-    """Decides which tokens are good, under an application's settings."""
+    """Decides which tokens are good, under an application's settings and the public keys of now.
 
-    def __init__(self, settings: Settings) -> None:
+    The algorithm in a token's header chooses the verifier: secrets for HS256, public keys for the
+    others. No list ever holds both.
+    """
+
+    def __init__(self, settings: Settings, public_keys: Callable[[], KeySet] = keys.none) -> None:
         self._settings = settings
-        self._secrets = (settings.jwt_secret_key, *settings.jwt_previous_secret_keys)
+        self._public_keys = public_keys
+        secrets = (settings.jwt_secret_key, *settings.jwt_previous_secret_keys)
+        self._secrets = tuple(secret for secret in secrets if secret is not None)
 
     def verify(self, encoded: str) -> Token:
         """Verify a token in compact form.
@@ -52,31 +74,49 @@ class Verifier:
             return self._read(encoded)
         except BadToken:
             raise
-        except (InvalidTokenError, ValueError, OverflowError, RecursionError) as error:
-            # The last three come from claims that no JSON writer or clock would write.
-            raise BadToken("malformed, or not valid now") from error
+        except MissingRequiredClaimError as error:
+            raise BadToken(f"claim:{error.claim}") from error
+        except PyJWTError as error:
+            reasons = (reason for kind, reason in _REASONS if isinstance(error, kind))
+            raise BadToken(next(reasons, "malformed")) from error
+        except (ValueError, OverflowError, RecursionError) as error:
+            # From claims that no JSON writer or clock would write.
+            raise BadToken("malformed") from error
 
     def _read(self, encoded: str) -> Token:
         settings = self._settings
-        _check_header(jwt.get_unverified_header(encoded))
-        claims = self._signed_claims(encoded)
+        header = jwt.get_unverified_header(encoded)
+        _check_header(header)
+        claims = self._signed_claims(encoded, header)
         _check_claims(claims, settings.jwt_max_lifetime)
         role = claims.get(settings.jwt_role_claim) if settings.jwt_role_claim else None
         return Token(
             user_id=canonical_id(claims["user_id"]) or 0,
             has_admin_role=role == ADMIN or (isinstance(role, list) and ADMIN in role),
+            valid_from=max(int(claims["iat"]), int(claims.get("nbf", 0))) - settings.jwt_leeway,
             expires=int(claims["exp"]) + settings.jwt_leeway,
         )
 
-    def _signed_claims(self, encoded: str) -> dict[str, Any]:
-        """The claims, if one of the secrets signed them and PyJWT accepts them."""
+    def _keys_for(self, header: dict[str, Any]) -> Sequence[bytes | jwt.PyJWK]:
+        algorithm = header.get("alg")
+        if algorithm == ALGORITHM and self._secrets:
+            return self._secrets
+        public = self._public_keys()
+        if algorithm not in [key.algorithm_name for key in public.keys]:
+            raise BadToken("algorithm")
+        if found := public.that_fit(algorithm, header.get("kid")):
+            return found
+        raise BadToken("key")
+
+    def _signed_claims(self, encoded: str, header: dict[str, Any]) -> dict[str, Any]:
+        """The claims, if one of the keys signed them and PyJWT accepts them."""
         settings = self._settings
-        for secret in self._secrets:
+        for key in self._keys_for(header):
             try:
                 return jwt.decode(
                     encoded,
-                    secret,
-                    algorithms=[ALGORITHM],
+                    key,
+                    algorithms=[ALGORITHM if isinstance(key, bytes) else key.algorithm_name],
                     audience=settings.jwt_audience,
                     issuer=settings.jwt_issuer,
                     leeway=settings.jwt_leeway,
@@ -89,30 +129,31 @@ class Verifier:
                 )
             except jwt.InvalidSignatureError:
                 continue
-        raise BadToken("no secret fits the signature")
+        raise BadToken("signature")
 
 
 def _check_header(header: dict[str, Any]) -> None:
-    # What `kid`, `jku` and the like name is not looked at: keys come from the settings alone.
+    # `jku`, `jwk`, `x5u` and the like are not looked at: keys come from the settings alone.
     if "crit" in header or "b64" in header:
-        raise BadToken("critical extensions are not supported")
+        raise BadToken("header:crit")
     if "typ" in header and str(header["typ"]).lower() not in _TYPES:
-        raise BadToken("typ is not that of an access token")
+        raise BadToken("header:typ")
 
 
 def _check_claims(claims: dict[str, Any], max_lifetime: int) -> None:
     if canonical_id(claims["user_id"]) is None:
-        raise BadToken("user_id is no user's id")
+        raise BadToken("claim:user_id")
     if claims["token_type"] != "access":  # noqa: S105 - no secret
-        raise BadToken("token_type is not access")
-    # PyJWT takes whatever int() does, strings included.
-    if not all(_is_number(claims[name]) for name in ("exp", "iat", "nbf") if name in claims):
-        raise BadToken("exp, iat and nbf are numbers of seconds")
+        raise BadToken("claim:token_type")
+    for name in ("exp", "iat", "nbf"):
+        # PyJWT takes whatever int() does, strings included.
+        if name in claims and not _is_number(claims[name]):
+            raise BadToken(f"claim:{name}")
     if claims["exp"] - claims["iat"] > max_lifetime:
-        raise BadToken("the token's lifetime is too long")
+        raise BadToken("lifetime")
     jti = claims["jti"]
     if not (isinstance(jti, str) and jti) and not _is_number(jti):
-        raise BadToken("jti is neither a string nor a number")
+        raise BadToken("claim:jti")
 
 
 def _is_number(value: object) -> bool:

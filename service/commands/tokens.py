@@ -16,6 +16,10 @@ group = AppGroup("tokens", help="Tokens, as the platform mints them.")
 @click.option("--lifetime", type=click.IntRange(min=1), help="In seconds.  [default: an hour]")
 def mint(user_id: int, role: str | None, lifetime: int | None) -> None:
     """Print an access token of a user, and nothing else."""
+    if current_app.config["JWT_SECRET_KEY"] is None:
+        raise click.ClickException(
+            "There is no JWT_SECRET_KEY to sign with; whoever has the private key mints tokens."
+        )
     longest = current_app.config["JWT_MAX_LIFETIME"]
     lifetime = lifetime or min(3600, longest)
     if lifetime > longest:

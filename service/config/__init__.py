@@ -36,6 +36,8 @@ class Setting(NamedTuple):
     """An empty variable is not an unset one."""
     file: bool = False
     """NAME_FILE may name a file that holds the text."""
+    unless: str = ""
+    """None when it is unset, and this variable is set."""
 
 
 _database_url = partial(url.read, folder=INSTANCE)
@@ -50,8 +52,11 @@ class Settings:
 
     database_url: Annotated[sa.URL, Setting(_database_url, "sqlite:///social.db", file=True)]
     database_pooler: Annotated[str | None, Setting(values.optional(values.one_of("transaction")))]
-    jwt_secret_key: Annotated[bytes, Setting(values.secret, file=True)]
+    jwt_secret_key: Annotated[
+        bytes | None, Setting(values.secret, file=True, unless="JWT_PUBLIC_KEYS_FILE")
+    ]
     jwt_previous_secret_keys: Annotated[tuple[bytes, ...], Setting(values.secrets, file=True)]
+    jwt_public_keys_file: Annotated[Path | None, Setting(values.optional(Path))]
     jwt_role_claim: Annotated[str, Setting(values.role_claim, "role", empty_counts=True)]
     jwt_audience: Annotated[str | None, Setting(values.optional(str))]
     jwt_issuer: Annotated[str | None, Setting(values.optional(str))]
@@ -83,7 +88,16 @@ def load(environ: Mapping[str, str]) -> Settings:
     Raises:
         ConfigError: a variable is missing or senseless.
     """
-    return Settings(*[_value(environ, name, setting) for name, setting in SETTINGS.items()])
+    settings = Settings(*[_value(environ, name, setting) for name, setting in SETTINGS.items()])
+    if settings.jwt_public_keys_file is not None:
+        for name in ("JWT_AUDIENCE", "JWT_ISSUER"):
+            if getattr(settings, name.lower()) is None:
+                raise ConfigError(
+                    name,
+                    "is missing; it is required with JWT_PUBLIC_KEYS_FILE, whose keys sign tokens "
+                    "for other services too.",
+                )
+    return settings
 
 
 def _value(environ: Mapping[str, str], name: str, setting: Setting) -> Any:
@@ -92,6 +106,8 @@ def _value(environ: Mapping[str, str], name: str, setting: Setting) -> Any:
         if text:
             raise ConfigError(f"{name}_FILE", f"is set, and so is {name}; only one of them may be.")
         name, text = f"{name}_FILE", _content(f"{name}_FILE", path)
+    elif not text and environ.get(setting.unless):
+        return None
     elif text is None or not (text or setting.empty_counts):
         text = setting.default
     try:

@@ -108,7 +108,9 @@ def init_app(level: str) -> None:
     logging.config.dictConfig(configuration(level))
 
 
-def request_done(operation: str, status: int, seconds: float, code: str | None) -> None:
+def request_done(
+    operation: str, status: int, seconds: float, code: str | None, token_refusal: str | None
+) -> None:
     """Write a request's line: what was asked and how it went, never with what.
 
     What `audit` noted stands in it too: one line tells the event and its audit, and costs half
@@ -123,6 +125,8 @@ def request_done(operation: str, status: int, seconds: float, code: str | None) 
             "duration_ms": round(seconds * 1000, 2),
             "code": code,
         }
+        if token_refusal is not None:
+            extra["reason"] = token_refusal
         log.info("request", extra=extra | noted if noted else extra)
 
 

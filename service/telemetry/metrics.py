@@ -43,6 +43,7 @@ DURATION = Histogram(
     buckets=(0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2),
 )
 REFUSALS = Counter("social_refusals_total", "Refusals by the first error's code.", ["code"])
+TOKEN_REFUSALS = Counter("social_token_refusals_total", "Tokens refused, by why.", ["reason"])
 TOKENS = Counter(
     "social_token_cache_total", "Tokens that were remembered (hit) or not (miss).", ["result"]
 )
@@ -66,12 +67,16 @@ def _of(operation: str, status: int) -> tuple[Counter, Histogram]:
     return REQUESTS.labels(operation, status), DURATION.labels(operation)
 
 
-def observe(operation: str, status: int, seconds: float, refusal: str | None) -> None:
+def observe(
+    operation: str, status: int, seconds: float, refusal: str | None, token_refusal: str | None
+) -> None:
     requests, duration = _of(operation, status)
     requests.inc()
     duration.observe(seconds)
     if refusal is not None:
         REFUSALS.labels(refusal).inc()
+    if token_refusal is not None:
+        TOKEN_REFUSALS.labels(token_refusal).inc()
 
 
 def render() -> bytes:

@@ -17,7 +17,8 @@ LARGEST_BODY = 64 * 1024  # bytes
 _SANE_REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,128}")
 _CORS_PREFLIGHT = {
     "Access-Control-Allow-Methods": "GET, HEAD, POST, PATCH, DELETE, OPTIONS",
-    "Access-Control-Allow-Headers": "Authorization, Content-Type, X-Request-ID",
+    # `*` stands for all others but Authorization: monitoring scripts add their own.
+    "Access-Control-Allow-Headers": "Authorization, Content-Type, X-Request-ID, *",
     "Access-Control-Max-Age": "86400",
 }
 
@@ -35,7 +36,7 @@ def init_app(app: Flask, cors_origins: frozenset[str]) -> None:
         state = g._get_current_object()  # once: each use of a proxy looks it up
         state.started = time.perf_counter()
         state.request_id = given if _SANE_REQUEST_ID.fullmatch(given) else _new_id()
-        state.actor_id = state.refusal = None
+        state.actor_id = state.refusal = state.token_refusal = None
         if _target_length(environ) > LONGEST_TARGET:
             raise errors.of_status(414)
         if environ["PATH_INFO"].startswith("//"):
@@ -54,8 +55,9 @@ def init_app(app: Flask, cors_origins: frozenset[str]) -> None:
             _allow_origin(response, cors_origins)
         operation = operation_of(request.endpoint)
         duration = time.perf_counter() - state.started
-        metrics.observe(operation, response.status_code, duration, state.refusal)
-        logs.request_done(operation, response.status_code, duration, state.refusal)
+        why = state.refusal, state.token_refusal
+        metrics.observe(operation, response.status_code, duration, *why)
+        logs.request_done(operation, response.status_code, duration, *why)
         return response
 
 

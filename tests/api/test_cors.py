@@ -124,7 +124,7 @@ def test_a_preflight_allows_every_method(cors: FlaskClient, path: str) -> None:
 
 def test_a_preflight_allows_the_headers_that_callers_send(cors: FlaskClient) -> None:
     allowed = listed(preflight(cors), "Access-Control-Allow-Headers")
-    assert allowed == {"authorization", "content-type", "x-request-id"}
+    assert allowed == {"authorization", "content-type", "x-request-id", "*"}
 
 
 def test_a_preflight_is_kept_for_a_day(cors: FlaskClient) -> None:

@@ -14,6 +14,7 @@ from service import create_app
 from service.database import db
 from tests.api import problems
 from tests.support.factories import PATH, as_user, environment, errors_of, facebook, path_of
+from tests.support.tokens import bearer, with_header
 
 INSIDE = re.compile("sqlite|postgres|psycopg|alembic|migration|127.0.0.1|nowhere|/tmp|select", re.I)
 MakeFrom = Callable[[str], Flask]
@@ -133,11 +134,13 @@ def test_metrics_are_given_to_a_scraper(client: FlaskClient, accept: str) -> Non
         "social_request_duration_seconds_count",
         "social_refusals_total",
         "social_token_cache_total",
+        "social_token_refusals_total",
         "social_database_pool_connections",
     ],
 )
 def test_every_metric_is_there(client: FlaskClient, name: str) -> None:
     client.get(PATH, headers=as_user(7))
+    client.get(PATH, headers=as_user(7, jti=""))
     client.get(PATH)
     assert re.search(rf"^{name}{{", metrics(client), re.MULTILINE)
 
@@ -159,6 +162,13 @@ def test_a_refusal_is_counted_by_its_code(client: FlaskClient) -> None:
     assert total(client, "social_refusals_total", 'code="not_authenticated"') == before + 1
 
 
+def test_a_refused_token_is_counted_by_its_reason(client: FlaskClient) -> None:
+    client.get(PATH, headers=as_user(7, jti=""))
+    before = total(client, "social_token_refusals_total", 'reason="claim:jti"')
+    client.get(PATH, headers=as_user(7, jti=""))
+    assert total(client, "social_token_refusals_total", 'reason="claim:jti"') == before + 1
+
+
 def test_no_label_holds_what_callers_send(client: FlaskClient) -> None:
     user_id = 424_242_424_242
     body = facebook(user_id=user_id, provider="prov-424242", ext_id="ext-424242")
@@ -166,4 +176,8 @@ def test_no_label_holds_what_callers_send(client: FlaskClient) -> None:
     client.get(f"{path_of(user_id)}?x-424242=1")
     client.get("/nowhere-424242")
     client.open(PATH, method="M424242")
+    for changes in ({"alg": "424242"}, {"typ": "424242"}, {"kid": "424242"}, {"crit": ["424242"]}):
+        client.get(PATH, headers=bearer(with_header(**changes)))
+    client.get(PATH, headers=as_user("x-424242"))
+    client.get(PATH, headers={"Authorization": "424242"})
     assert "424242" not in metrics(client)

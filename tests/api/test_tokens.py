@@ -139,6 +139,26 @@ def test_any_other_header_is_401(client: FlaskClient, header: str, path: str) ->
     problems.check(client.get(path, headers={"Authorization": value}), 401)
 
 
+@pytest.mark.parametrize(
+    ("before", "after"), [(" ", ""), ("\t", ""), ("", " "), ("", "\t"), (" \t", "\t ")]
+)
+def test_space_and_tab_around_the_header_s_value_are_no_part_of_it(
+    client: FlaskClient, before: str, after: str
+) -> None:
+    headers = {"Authorization": f"{before}Bearer {token()}{after}"}
+    assert client.get(PATH, headers=headers).status_code == KNOWN
+
+
+@pytest.mark.parametrize("other", ["\xa0", "\x85", "\x0b", "\x0c", "\x1c", "\x1f"])
+@pytest.mark.parametrize("place", ["before", "after"])
+def test_nothing_else_is_white_space_there(client: FlaskClient, other: str, place: str) -> None:
+    """A token's rate is counted by nginx, which knows no other white space."""
+    value = f"Bearer {token()}"
+    value = f"{other}{value}" if place == "before" else f"{value}{other}"
+    environ = {"HTTP_AUTHORIZATION": value}
+    assert client.get(PATH, environ_overrides=environ).status_code == 401
+
+
 def test_more_than_one_blank_is_no_server_error(client: FlaskClient) -> None:
     response = client.get(PATH, headers={"Authorization": f"Bearer  {token()}"})
     assert response.status_code in {KNOWN, 401}

@@ -41,7 +41,7 @@ def conflicts(plan: Plan, report: Report, server: Postgres) -> None:
         with load(service.port, report, Rules(may_refuse=True)) as together:
             time.sleep(1.5 if plan.is_short else 10)
         compare([*running.ledgers(), *together.ledgers()], read_table(url), report)
-        report.check(not together.untold(), "made but told not", together.untold())
+        report.check(not together.untold(), "made but denied", together.untold())
         _for_ever(service.port, report, server, url)
         service.judge_log(report)
 

@@ -117,7 +117,7 @@ class _Full:
             self.report.figures["recovery s"] = seconds
         self._client.hang_up()
         compare(running.ledgers(), read_table(self.service.database_url), self.report)
-        self.report.check(not running.untold(), "made but told not", running.untold())
+        self.report.check(not running.untold(), "made but denied", running.untold())
         self.service.judge_log(self.report)
 
     def _write_until_refused(self) -> list[str]:

@@ -51,9 +51,7 @@ def stopped(plan: Plan, report: Report, server: Postgres) -> None:
             server.start()
             _recovery(service, running, server.answers(), report)
         compare(running.ledgers(), read_table(url), report)
-        report.check(
-            running.untold() <= len(running.clients), "made but told not", running.untold()
-        )
+        report.check(running.untold() <= len(running.clients), "made but denied", running.untold())
         service.judge_log(report)
 
 
@@ -73,7 +71,7 @@ def black_hole(plan: Plan, report: Report, server: Postgres) -> None:
             _recovery(service, running, time.monotonic(), report)
         compare(running.ledgers(), read_table(url), report)
         # What was sent into the hole may come out of it when it ends: one statement a connection.
-        report.check(running.untold() <= connections, "made but told not", running.untold())
+        report.check(running.untold() <= connections, "made but denied", running.untold())
         name = 'social_database_pool_connections{state="%s"}'
         counted, limit = (service.metric(name % state) for state in ("open", "limit"))
         report.check(counted <= limit, "more connections than the pools may have", counted)

@@ -57,5 +57,5 @@ def hang_ups(plan: Plan, report: Report, server: Postgres) -> None:
 def _judge_untold(untold: int, at_most: int, report: Report) -> None:
     # A connection lost during the commit itself leaves nobody who could tell.
     report.check(
-        untold <= at_most, "made but told not, more often than connections were lost", untold
+        untold <= at_most, "made but denied, more often than connections were lost", untold
     )

@@ -100,7 +100,7 @@ class Place:
     def _ports(self, text: str, tls: bool) -> str:
         text = text.replace("127.0.0.1:9180", f"127.0.0.1:{self.monitor_port}")
         text = re.sub(r"listen (80|443)\b", f"listen 127.0.0.1:{self.port}", text)
-        text = re.sub(r"listen \[::\]:(80|443)\b.*\n", "", text)
+        text = re.sub(r"listen \[::\]:(80|443)\b", f"listen [::1]:{self.port}", text)
         return text.replace("social/plain.conf;", "social/tls.conf;") if tls else text
 
 

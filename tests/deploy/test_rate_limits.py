@@ -50,6 +50,17 @@ def test_a_token_s_rate_holds_however_it_is_written(
         assert statuses(found)[429] > 20, value
 
 
+def test_the_rate_of_a_token_under_a_public_key_is_counted_too(
+    upstream: Upstream, alone: Place, address: str
+) -> None:
+    signed = as_user(7)["Authorization"].rpartition(".")[0]
+    first, second, other = ("x" * 43, "y" * 43, "z" * 43)
+    burst(alone, address, 300, {"Authorization": f"{signed}.{first}{second}"})
+    # Of an ECDSA signature the second half has a twin, which anybody can calculate.
+    found = burst(alone, address, 50, {"Authorization": f"{signed}.{first}{other}"})
+    assert statuses(found)[429] > 20
+
+
 def test_an_address_has_a_rate_over_all_its_tokens(
     upstream: Upstream, alone: Place, address: str
 ) -> None:

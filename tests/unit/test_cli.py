@@ -12,7 +12,7 @@ from flask import Flask
 from flask.testing import FlaskClient, FlaskCliRunner
 
 from service import create_app
-from tests.support import factories
+from tests.support import factories, keys
 from tests.support.databases import ON_BOTH, ON_ONE
 from tests.support.factories import PATH, as_user
 from tests.support.tokens import SECRET
@@ -150,6 +150,15 @@ def test_without_a_claim_for_it_no_token_with_a_role_is_minted(
     result = invoke(runner, "tokens", "mint", "7", "--role", "admin")
     assert refused(result)
     assert "JWT_ROLE_CLAIM" in result.stderr
+
+
+def test_without_a_secret_nothing_is_minted(make_app: Callable[..., Flask], tmp_path: Path) -> None:
+    path = tmp_path / "keys.json"
+    path.write_bytes(keys.jwks([keys.public_entry("ES256")]))
+    runner = make_app(JWT_SECRET_KEY="", **keys.environment(path)).test_cli_runner()
+    result = invoke(runner, "tokens", "mint", "7")
+    assert refused(result)
+    assert "JWT_SECRET_KEY" in result.stderr
 
 
 def test_the_first_secret_signs(make_app: Callable[..., Flask]) -> None:

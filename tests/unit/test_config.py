@@ -269,6 +269,31 @@ def test_a_secret_in_a_file_may_have_any_bytes(tmp_path: Path) -> None:
     assert load(with_file("JWT_SECRET_KEY", tmp_path / "value")).jwt_secret_key == b"\xff" * 32
 
 
+WITH_KEYS = {
+    "DATABASE_URL": SQLITE,
+    "JWT_PUBLIC_KEYS_FILE": "/nowhere/keys.json",
+    "JWT_AUDIENCE": "social",
+    "JWT_ISSUER": "platform",
+}
+
+
+def test_with_public_keys_the_secret_may_be_left_out() -> None:
+    assert load(WITH_KEYS).jwt_secret_key is None
+
+
+def test_with_public_keys_a_bad_secret_stops_the_start_all_the_same() -> None:
+    assert "JWT_SECRET_KEY" in refusal(WITH_KEYS | {"JWT_SECRET_KEY": "short"})
+
+
+@pytest.mark.parametrize("name", ["JWT_AUDIENCE", "JWT_ISSUER"])
+def test_with_public_keys_audience_and_issuer_are_required(name: str) -> None:
+    assert f"Configuration: {name} is missing" in refusal(WITH_KEYS | {name: ""})
+
+
+def test_public_keys_that_cannot_be_read_stop_the_start() -> None:
+    assert "Configuration: JWT_PUBLIC_KEYS_FILE can't be read" in refusal(WITH_KEYS)
+
+
 def test_the_log_is_json_where_nobody_looks_at_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys.stderr, "isatty", lambda: False)
     assert load(factories.environment(SQLITE)).log_format == "json"

@@ -1,12 +1,16 @@
 """What DATABASE_URL may be besides what SQLAlchemy knows: several hosts, and no unknown words."""
 
+import socket
+import time
+
 import pytest
 import sqlalchemy as sa
 from flask import Flask
 
 from service import create_app
 from service.config import ConfigError
-from service.database import db
+from service.database import db, execute
+from service.database.statements import Statement
 from tests.support import factories
 
 
@@ -67,16 +71,33 @@ def test_a_parameter_that_stands_twice_stops_the_start() -> None:
     assert "'sslmode' twice" in refusal(url)
 
 
-def test_the_first_host_that_answers_serves(postgresql_url: str) -> None:
-    there = sa.make_url(postgresql_url)
-    place = str(there.host or there.query["host"]).replace("/", "%2F")
+def with_host_before(url: str, host: str) -> str:
+    """The URL of a server with another host before its own."""
+    there = sa.make_url(url)
     user = f"{there.username}:{there.password}" if there.password else there.username
-    hosts = f"127.0.0.1:1,{place}:{there.port or 5432}"
-    app = start(f"postgresql://{user}@{hosts}/{there.database}?target_session_attrs=read-write")
+    place = str(there.host or there.query["host"]).replace("/", "%2F")
+    return f"postgresql://{user}@{host},{place}:{there.port or 5432}/{there.database}"
+
+
+def answers_in_time(url: str) -> None:
+    app = start(f"{url}?target_session_attrs=read-write")
     with app.app_context():
-        assert db.session.scalar(sa.text("SELECT 1")) == 1
-        db.session.remove()
-        db.engine.dispose()
+        try:
+            began = time.monotonic()
+            assert execute(Statement(sa.select(sa.literal(1).label("one")))) == [(1,)]
+            assert time.monotonic() - began < 2
+        finally:
+            db.engine.dispose()
+
+
+def test_a_host_that_refuses_is_passed_over(postgresql_url: str) -> None:
+    answers_in_time(with_host_before(postgresql_url, "127.0.0.1:1"))
+
+
+def test_a_host_that_says_nothing_is_passed_over(postgresql_url: str) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        port = silent.getsockname()[1]
+        answers_in_time(with_host_before(postgresql_url, f"127.0.0.1:{port}"))
 
 
 def test_a_comma_in_a_password_makes_no_second_host() -> None:

@@ -274,3 +274,26 @@ def test_long_lines_of_parallel_requests_stay_whole(make_app: Callable[..., Flas
     os.close(ours)
     written = [json.loads(line) for line in received.decode().splitlines()]
     assert len(written) == 2 * 8 * 10
+
+
+def test_the_reason_of_a_refused_token_is_in_the_request_s_line(
+    client: FlaskClient, lines: Lines
+) -> None:
+    client.get(PATH, headers=as_user(7, token_type="refresh"))
+    (line,) = requests(lines())
+    assert (line["code"], line["reason"]) == ("invalid_token", "claim:token_type")
+
+
+@pytest.mark.parametrize("header", ["Basic eDp5", "Bearer x", "a-secret"])
+def test_of_a_header_without_a_token_nothing_is_in_the_line(
+    client: FlaskClient, lines: Lines, header: str
+) -> None:
+    client.get(PATH, headers={"Authorization": header})
+    (line,) = requests(lines())
+    assert line["reason"] == "header"
+
+
+def test_without_a_token_there_is_no_reason(client: FlaskClient, lines: Lines) -> None:
+    client.post(PATH, json=facebook())
+    (line,) = requests(lines())
+    assert "reason" not in line

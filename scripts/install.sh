@@ -1,5 +1,5 @@
 #!/bin/sh
-# Install Debian packages whose commands are missing: deploy-install.sh COMMAND:PACKAGE...
+# Install Debian packages whose commands are missing: install.sh COMMAND:PACKAGE...
 set -eu
 PATH=$PATH:/usr/sbin
 missing=
@@ -11,7 +11,7 @@ if [ "$(id -u)" != 0 ] || ! command -v apt-get >/dev/null; then
     echo "This needs:$missing; on Debian, as root: apt-get install --no-install-recommends$missing" >&2
     exit 1
 fi
-# The packages bring services; they must not be started on whosever machine this is.
+# Debian starts the services of what it installs; here only the commands are wanted.
 policy=/usr/sbin/policy-rc.d
 if [ ! -e $policy ]; then
     printf '#!/bin/sh\nexit 101\n' >$policy

@@ -31,7 +31,7 @@ from service.auth import key_file
 from service.config import load
 from service.database import start
 from service.telemetry.logs import configuration
-from service.web.worker import Worker
+from service.web.worker import Logger, Worker
 
 # In the master: a senseless value stops it here, instead of worker after worker later.
 _settings = load(os.environ)
@@ -42,6 +42,7 @@ _host = f"[{_settings.host}]" if ":" in _settings.host else _settings.host
 bind = _settings.bind or f"{_host}:{_settings.port}"
 workers = _settings.web_concurrency or len(os.sched_getaffinity(0))
 worker_class = Worker
+logger_class = Logger
 threads = _settings.threads  # the database pool has a connection for each
 
 # Longer than nginx keeps an idle connection to us (60 s): only nginx closes one, and so never

@@ -1,6 +1,5 @@
 """Prometheus metrics over all workers. Labels are of bounded number: never an id."""
 
-import os
 from functools import lru_cache
 
 from prometheus_client import (
@@ -16,24 +15,6 @@ from prometheus_client import (
 from prometheus_client.registry import REGISTRY
 
 CONTENT_TYPE = CONTENT_TYPE_LATEST
-
-
-class _Process:
-    """This process' id. A value asks for it each time it grows, and a system call each time was
-    a fifteenth of a list's time."""
-
-    id = os.getpid()
-
-
-def _renew() -> None:
-    _Process.id = os.getpid()
-
-
-os.register_at_fork(after_in_child=_renew)
-if "PROMETHEUS_MULTIPROC_DIR" in os.environ:
-    values.ValueClass = values.MultiProcessValue(  # type: ignore[no-untyped-call]  # not typed there
-        process_identifier=lambda: _Process.id
-    )
 
 REQUESTS = Counter("social_requests_total", "Requests answered.", ["operation", "status"])
 DURATION = Histogram(

@@ -12,6 +12,7 @@ from http import HTTPStatus
 from typing import Any, NamedTuple
 
 from flask import Flask, Response, g
+from gunicorn.http.errors import ParseException
 from werkzeug.exceptions import HTTPException
 
 MEDIA_TYPE = "application/problem+json"
@@ -124,6 +125,8 @@ def of_status(status: int, **headers: str) -> Problem:
 def init_app(app: Flask, unavailable: type[Exception]) -> None:
     """Answer every exception with the one body; `unavailable` is the database's 503."""
     app.register_error_handler(unavailable, _of_unavailable)
+    # In a body's chunks, when they are read. gunicorn closes the connection then.
+    app.register_error_handler(ParseException, lambda _: of_status(400).get_response())
     app.register_error_handler(Exception, _of_bug)
 
 

@@ -9,23 +9,15 @@ PART = b"0123456789"
 def app(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
     return {
         "/healthz": _whole,
-        "/parts": _parts,
         "/large": _large,
         "/middle": _breaks_in_the_middle,
         "/before": _breaks_before,
-        "/nothing": _nothing,
     }[environ["PATH_INFO"]](start_response)
 
 
 def _whole(start_response: Any) -> Iterable[bytes]:
     start_response("200 OK", [("Content-Length", str(len(PART)))])
     return [PART]
-
-
-def _parts(start_response: Any) -> Iterable[bytes]:
-    """Of no known length, so it goes out in chunks."""
-    start_response("200 OK", [])
-    return iter([PART, PART, PART])
 
 
 def _large(start_response: Any) -> Iterable[bytes]:
@@ -42,8 +34,3 @@ def _breaks_in_the_middle(start_response: Any) -> Iterator[bytes]:
 
 def _breaks_before(start_response: Any) -> Iterable[bytes]:
     raise RuntimeError("hunter2")
-
-
-def _nothing(start_response: Any) -> Iterable[bytes]:
-    start_response("204 No Content", [])
-    return []

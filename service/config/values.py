@@ -55,7 +55,7 @@ def secret(text: str) -> bytes:
             "one: python3 -c 'import secrets; print(secrets.token_urlsafe(48))'"
         )
     if text != text.strip():
-        raise ValueError("has white space at an end of a secret.")
+        raise ValueError("has a secret that begins or ends with white space.")
     if len(encoded) < _MINIMUM_SECRET_BYTES:
         raise ValueError(f"must hold at least {_MINIMUM_SECRET_BYTES} bytes a secret.")
     try:

@@ -32,7 +32,7 @@ from service.auth import access
 from service.commands import admins as admin_commands
 from service.commands import tokens as token_commands
 from service.telemetry import logs
-from service.views import associations, docs, probes
+from service.views import associations, docs, events, probes, users
 from service.web import edge, errors, openapi
 from service.web.app import App
 
@@ -68,5 +68,5 @@ def create_app(environ: Mapping[str, str] = os.environ) -> Flask:
     app.cli.add_command(admin_commands.group)
     app.register_blueprint(probes.blp)
     app.register_blueprint(docs.blp)
-    openapi.init_app(app, associations.blp)
+    openapi.init_app(app, associations.blp, events.blp, users.blp)
     return app

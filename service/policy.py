@@ -28,6 +28,6 @@ def sees_hidden(actor: Actor | None, user_id: int | None) -> bool:
     return may_manage(actor, user_id)
 
 
-def may_look_up(actor: Actor | None, user_id: int | None) -> bool:
-    """Ask whose a pair of provider and ext_id is: admins."""
+def is_for_admins(actor: Actor | None, user_id: int | None) -> bool:
+    """Ask whose a pair is, follow all events, erase a user: admins, whoever it concerns."""
     return actor is not None and actor.is_admin

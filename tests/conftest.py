@@ -22,6 +22,7 @@ from flask.testing import FlaskClient, FlaskCliRunner
 
 from service import create_app
 from service.database import db
+from service.models import EventCounter
 from tests.support import databases, factories, postgresql
 
 
@@ -93,7 +94,9 @@ def app(shared_app: Flask) -> Flask:
     """The application with default settings on an empty database."""
     with shared_app.app_context(), db.engine.begin() as connection:
         for table in reversed(db.metadata.sorted_tables):
-            connection.execute(sa.delete(table))
+            if table is not EventCounter.__table__:
+                connection.execute(sa.delete(table))
+        connection.execute(sa.update(EventCounter).values(last_id=0, pruned_id=0))
     return shared_app
 
 

@@ -16,6 +16,7 @@ from service.auth.tokens import ALGORITHM, BadToken, Token, Verifier
 from service.config import Settings
 from service.policy import Actor
 from service.store import admins
+from service.store.recording import Origin
 from service.telemetry import logs
 from service.web import errors
 from service.web.api import BEARER_OPTIONAL, BEARER_REQUIRED, Blueprint
@@ -84,6 +85,20 @@ def bearer_required(view: Callable[..., Any]) -> Callable[..., Any]:
     return documented
 
 
+def admin_required(view: Callable[..., Any]) -> Callable[..., Any]:
+    """Refuse who sends no good token (401) or is no admin (403), whoever the path's user is."""
+
+    @wraps(view)
+    def wrapper(*args: Any, user_id: int | None = None, **kwargs: Any) -> Any:
+        if _identify() is None:
+            _ask_for_token()
+        authorize(policy.is_for_admins)
+        return view(*args, **kwargs)
+
+    documented: Callable[..., Any] = Blueprint.doc(security=BEARER_REQUIRED)(wrapper)
+    return documented
+
+
 def bearer_optional(*but_required_for: str) -> Callable[..., Any]:
     """Let pass who sends no token, but for these query parameters. A bad token is 401."""
 
@@ -100,16 +115,16 @@ def bearer_optional(*but_required_for: str) -> Callable[..., Any]:
     return decorator
 
 
-def caller_id() -> int:
-    """The id of the caller in a view that requires a token."""
-    token: Token = g.token
-    return token.user_id
-
-
-def caller_id_or_none() -> int | None:
+def caller_id() -> int | None:
     """The caller's id; None for an anonymous one."""
     token: Token | None = g.get("token")
     return token and token.user_id
+
+
+def origin() -> Origin:
+    """Who makes the changes of this request, in a view that requires a token."""
+    token: Token = g.token
+    return Origin(token.user_id, g.request_id)
 
 
 def actor(concerning: int | None = None) -> Actor | None:

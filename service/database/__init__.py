@@ -21,7 +21,7 @@ from service.database import connections, migration, postgresql, sqlite
 from service.database.breaker import Breaker
 from service.database.connections import ThreadConnection
 from service.database.errors import Unavailable as Unavailable
-from service.database.statements import Statement
+from service.database.statements import Statement, Transaction
 from service.database.timeouts import BUDGET, deadline
 
 RETRIES = 3
@@ -64,8 +64,10 @@ def init_app(app: Flask, url: sa.URL, *, pool_size: int) -> None:
     app.extensions["database"] = _Database(connection, Breaker())
 
 
-def execute(statement: Statement, parameters: Mapping[str, Any] | None = None) -> list[Any]:
-    """Run one statement as a transaction of its own and return its rows as named tuples.
+def execute(
+    statement: Statement | Transaction, parameters: Mapping[str, Any] | None = None
+) -> list[Any]:
+    """Run one statement (or several) as a transaction and return its rows as named tuples.
 
     Raises:
         Unavailable: within two seconds. Nothing of it was done, unless the connection was lost
@@ -100,7 +102,7 @@ def check() -> None:
         raise Unavailable(why)
 
 
-def _run(statement: Statement, parameters: Mapping[str, Any]) -> list[Any]:
+def _run(statement: Statement | Transaction, parameters: Mapping[str, Any]) -> list[Any]:
     database: _Database = current_app.extensions["database"]
     connection = database.connection
     began = time.monotonic()

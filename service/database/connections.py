@@ -8,7 +8,7 @@ import sqlalchemy as sa
 
 from service import strict_json
 from service.database import postgresql, sqlite
-from service.database.statements import Statement
+from service.database.statements import Statement, Transaction
 from service.telemetry import metrics
 
 
@@ -80,7 +80,7 @@ class ThreadConnection(threading.local):
         # One for all statements: a new one would look up each column's conversions again.
         self._cursor = self._driver.cursor()
 
-    def run(self, statement: Statement, parameters: Mapping[str, Any]) -> list[Any]:
+    def run(self, statement: Statement | Transaction, parameters: Mapping[str, Any]) -> list[Any]:
         """Run a statement as a transaction of its own.
 
         Returns: its rows as named tuples; none when it returns no rows.

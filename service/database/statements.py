@@ -6,10 +6,13 @@ keeps 0.60 of its rate and list 0.64 (docs/decisions/0007). Only public API is u
 the conversions of values are SQLAlchemy's.
 """
 
+import sqlite3
 from collections import namedtuple
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from typing import Any
 
+import psycopg
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 
@@ -84,6 +87,39 @@ class _Compiled:
         for index, convert in self._from_driver:
             values[index] = convert(values[index])
         return values
+
+
+Run = Callable[[Statement, Mapping[str, Any]], list[Any]]
+"""Runs a statement with its parameters and gives its rows."""
+
+
+class Transaction:
+    """Several statements as one transaction, where one statement can't do it.
+
+    Passed to `execute` in a statement's place. `work` is called again when the database rolled
+    it back because of another transaction.
+    """
+
+    def __init__(self, work: Callable[[Run, Mapping[str, Any]], list[Any]]) -> None:
+        self._work = work
+
+    def run(self, cursor: Any, dialect: sa.Dialect, parameters: Mapping[str, Any]) -> list[Any]:
+        """As `Statement.run`; the rows are what `work` returns."""
+
+        def run(statement: Statement, values: Mapping[str, Any]) -> list[Any]:
+            return statement.run(cursor, dialect, values)
+
+        # SQLite: to lock at once is the way not to be refused half-way.
+        cursor.execute("BEGIN IMMEDIATE" if dialect.name == "sqlite" else "BEGIN")
+        try:
+            rows = self._work(run, parameters)
+            cursor.execute("COMMIT")
+        except BaseException:
+            # Without a connection, or on a full disk, the database has done so itself.
+            with suppress(psycopg.Error, sqlite3.Error):
+                cursor.execute("ROLLBACK")
+            raise
+        return rows
 
 
 def insert_of(dialect: str) -> Any:

@@ -13,6 +13,7 @@ from marshmallow import fields as ma
 from service import strict_json
 from service.schemas import fields, providers
 from service.schemas.fields import Message
+from service.schemas.metadata import Metadata
 from service.schemas.providers import details_of
 from service.schemas.requests import RequestSchema
 
@@ -27,7 +28,7 @@ class _Association(RequestSchema):
     ext_id = fields.ExtId(required=True)
     profile_url = fields.ProfileUrl(allow_none=True)
     show_in_profile = fields.StrictBoolean()
-    metadata = fields.Metadata(allow_none=True)
+    metadata = Metadata(allow_none=True)
 
     def on_bind_field(self, field_name: str, field_obj: ma.Field[Any]) -> None:
         super().on_bind_field(field_name, field_obj)
@@ -106,12 +107,6 @@ class PairSchema(RequestSchema):
     ext_id = fields.ExtId(required=True)
 
 
-class UserSchema(RequestSchema):
-    """A user, whom the path names."""
-
-    user_id = fields.UserId(required=True)
-
-
 class QuerySchema(RequestSchema):
     """Whose associations to list, or which pair to look up."""
 
@@ -149,7 +144,7 @@ class AssociationSchema(Schema):
     ext_id = fields.ExtId(dump_only=True)
     profile_url = fields.ProfileUrl(dump_only=True, allow_none=True)
     show_in_profile = fields.StrictBoolean(dump_only=True)
-    metadata = fields.Metadata(dump_only=True, allow_none=True)
+    metadata = Metadata(dump_only=True, allow_none=True)
 
     def dump(self, obj: Any, *, many: bool | None = None) -> Any:
         """No value needs a conversion: marshmallow's walk over the fields would cost more than

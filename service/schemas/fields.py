@@ -1,6 +1,5 @@
 """The rule of each field, one class a field. Nothing is coerced but what older clients send."""
 
-import math
 import re
 import unicodedata
 from typing import Any, ClassVar, Self
@@ -8,7 +7,6 @@ from typing import Any, ClassVar, Self
 from marshmallow import ValidationError
 from marshmallow import fields as ma
 
-from service import strict_json
 from service.schemas import patterns
 from service.schemas.patterns import LARGEST_ID
 
@@ -17,12 +15,11 @@ Json = dict[str, Any]
 LONGEST_URL = 2048
 LARGEST_EXACT_INTEGER = 2**53 - 1
 """RFC 7493: JavaScript has rounded larger ones already."""
-LARGEST_METADATA = 16 * 1024  # bytes of compact JSON
-DEEPEST_METADATA = 32  # levels; the object itself is the first
 
 # Surrogates are not in `patterns.EXT_ID`: no reader of the document could be shown them.
 _UNWANTED_CATEGORIES = frozenset({"Cc", "Cf", "Cs"})  # control, format, surrogate
 _is_canonical_id = re.compile(r"[1-9][0-9]{0,18}").fullmatch
+_is_decimal = re.compile(r"0|[1-9][0-9]{0,18}").fullmatch
 _is_provider = re.compile(patterns.PROVIDER).fullmatch
 _is_url = re.compile(patterns.URL).fullmatch
 
@@ -211,97 +208,13 @@ class StrictBoolean(Field):
         return value
 
 
-_NO_NUL = {"type": "string", "pattern": r"^[^\u0000]*$"}
-_JSON_VALUE = {"$ref": "#/components/schemas/JsonValue"}
-_JSON_OBJECT = {
-    "$ref": "#/components/schemas/JsonObject",
-    "examples": [{"plan": "gold", "seats": 3}],
-}
-_MEMBERS = {"propertyNames": _NO_NUL, "additionalProperties": _JSON_VALUE}
-COMPONENTS: dict[str, Json] = {
-    "JsonObject": {
-        "description": "What `metadata` is.",
-        "type": "object",
-        **_MEMBERS,
-        "examples": _JSON_OBJECT["examples"],
-    },
-    "JsonValue": {
-        "description": (
-            "What may stand in `metadata`. A double of a whole value beyond 64 bits, such as "
-            "1e300, may too: JSON Schema can't tell it from such an integer, which may not."
-        ),
-        # Generators of clients fail at a type that holds itself; this they take as any value.
-        "if": {"type": ["object", "array"]},
-        "then": {**_MEMBERS, "items": _JSON_VALUE},
-        "else": {
-            "anyOf": [
-                {"type": ["null", "boolean"]},
-                {"type": "integer", "minimum": -(2**63), "maximum": 2**63 - 1},
-                {"type": "number", "not": {"type": "integer"}},
-                _NO_NUL,
-            ]
-        },
-    },
-}
-"""Components of the OpenAPI document that these fields refer to."""
+class Decimal(Field):
+    """A count or an id in a query; a validator has its bounds."""
 
+    rule = "An integer in decimal, without a sign or leading zeros."
+    accepted = ({"type": "integer", "format": "int64", "minimum": 0, "examples": [100]},)
 
-class Metadata(Field):
-    rule = (
-        "What the platform notes about the identity: a JSON object (or a string holding one) of "
-        f"at most {LARGEST_METADATA // 1024} KiB as compact JSON and {DEEPEST_METADATA} levels, "
-        "without NUL or lone surrogates, its numbers 64-bit integers or finite doubles; or null."
-    )
-    accepted = (
-        _JSON_OBJECT,
-        {
-            "type": "string",
-            "pattern": r"^[ \t\n\r]*\{[\s\S]*\}[ \t\n\r]*$",
-            "contentMediaType": "application/json",
-            "contentSchema": _JSON_OBJECT,
-            "description": "The object's JSON in a string.",
-            "examples": ['{"plan": "gold", "seats": 3}'],
-        },
-    )
-
-    def _deserialize(self, value: Any, attr: Any, data: Any, **_: Any) -> dict[str, Any] | None:
-        if type(value) is str:
-            try:
-                value = strict_json.loads(value)
-            except ValueError:
-                raise self.make_error("invalid") from None
-        if type(value) is not dict or not _is_storable(value, level=1):
+    def _deserialize(self, value: Any, attr: Any, data: Any, **_: Any) -> int:
+        if type(value) is not str or not _is_decimal(value):
             raise self.make_error("invalid")
-        if len(strict_json.dumps(value).encode()) > LARGEST_METADATA:
-            raise self.make_error("max_length")
-        return value
-
-
-def _is_storable(value: object, *, level: int) -> bool:
-    """Whether both databases keep `value` unchanged."""
-    match value:
-        case str():
-            return "\0" not in value and _is_utf8(value)
-        case bool() | None:
-            return True
-        case int():
-            return -(2**63) <= value < 2**63
-        case float():
-            return math.isfinite(value)
-        case dict():
-            return level <= DEEPEST_METADATA and all(
-                _is_storable(part, level=level + 1) for pair in value.items() for part in pair
-            )
-        case list():
-            return level <= DEEPEST_METADATA and all(
-                _is_storable(part, level=level + 1) for part in value
-            )
-    return False  # pragma: no cover - JSON has nothing else
-
-
-def _is_utf8(text: str) -> bool:
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return False
-    return True
+        return int(value)

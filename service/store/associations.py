@@ -14,6 +14,7 @@ import sqlalchemy as sa
 from service.database import RETRIES, Unavailable, execute
 from service.database.statements import Statement, insert_of
 from service.models import Association
+from service.store.recording import Origin, Recorded
 
 Row = Any
 """A named tuple: `user_id`, `provider`, `ext_id`, `profile_url`, `show_in_profile`, `metadata`.
@@ -64,8 +65,7 @@ _HELD = (
 )
 
 
-@Statement
-def _insert(dialect: str) -> Any:
+def _insert_unless(dialect: str) -> Any:
     """INSERT unless the cap is reached or the pair is taken; the constraint decides on that."""
     # One parameter for both times: each further one takes time in the driver.
     parameter = {"created_at": "now", "updated_at": "now", "user_id": "of_user_id"}
@@ -78,6 +78,7 @@ def _insert(dialect: str) -> Any:
     )
 
 
+_insert = Recorded(_insert_unless, "association.created")
 _LIST_ALL = (
     sa.select(*_SHOWN)
     .where(_IS_OF_USER)
@@ -87,34 +88,45 @@ _list_all = Statement(_LIST_ALL)
 _list_shown = Statement(_LIST_ALL.where(_TABLE.c.show_in_profile))
 _look_up = Statement(sa.select(*_SHOWN).where(_IS_PAIR))
 _count = Statement(sa.select(_HELD.label("held")))
-_delete = Statement(sa.delete(Association).where(_IS_PAIR, _IS_OF_USER).returning(_TABLE.c.user_id))
+_delete = Recorded(
+    lambda _: (
+        sa.delete(Association)
+        .where(_IS_PAIR, _IS_OF_USER)
+        .returning(_TABLE.c.user_id, _TABLE.c.provider, _TABLE.c.ext_id)
+    ),
+    "association.deleted",
+)
 
 
 @cache
-def _update(*names: str) -> Statement:
+def _update(*names: str) -> Recorded:
     """UPDATE of these columns alone; few details make few statements to keep."""
-    return Statement(
-        sa.update(Association)
-        .where(_IS_PAIR, _IS_OF_USER)
-        .values({_TABLE.c[name]: sa.bindparam(f"new_{name}") for name in names})
-        .values(updated_at=sa.bindparam("now"))
-        .returning(*_SHOWN)
+    return Recorded(
+        lambda _: (
+            sa.update(Association)
+            .where(_IS_PAIR, _IS_OF_USER)
+            .values({_TABLE.c[name]: sa.bindparam(f"new_{name}") for name in names})
+            .values(updated_at=sa.bindparam("now"))
+            .returning(*_SHOWN)
+        ),
+        "association.changed",
     )
 
 
-def create(association: Mapping[str, Any], *, created_by: int, limit: int) -> Created:
+def create(association: Mapping[str, Any], *, by: Origin, limit: int) -> Created:
     """Link a user to an identity.
 
     Args:
         association: the resource's six fields, valid.
-        created_by: the id of the acting user.
+        by: who does it; the association keeps the actor as `created_by`.
         limit: how many associations a user may have.
 
     Raises:
         Taken: somebody has the pair, and this is no repetition of what is stored.
         LimitReached: the user has `limit` associations already.
     """
-    new = {**association, "now": datetime.now(UTC), "created_by": created_by, "limit": limit}
+    new = {**association, **by._asdict(), "now": datetime.now(UTC), "limit": limit}
+    new["created_by"] = by.actor_id
     user_id = new["of_user_id"] = new.pop("user_id")
     for _ in range(RETRIES):
         if rows := execute(_insert, new):
@@ -142,29 +154,31 @@ def look_up(provider: str, ext_id: str) -> Sequence[Row]:
     return execute(_look_up, {"of_provider": provider, "of_ext_id": ext_id})
 
 
-def change(user_id: int, provider: str, ext_id: str, changes: Mapping[str, Any]) -> Row:
+def change(
+    user_id: int, provider: str, ext_id: str, changes: Mapping[str, Any], *, by: Origin
+) -> Row:
     """Set the fields in `changes` and no other, so that parallel changes don't undo each other.
 
     Raises:
         NotFound: this user has no such association.
     """
-    new = {f"new_{name}": value for name, value in changes.items()}
-    rows = execute(
-        _update(*sorted(changes)),
-        {**_key(user_id, provider, ext_id), **new, "now": datetime.now(UTC)},
-    )
+    names = sorted(changes)
+    new = {f"new_{name}": changes[name] for name in names}
+    event = {**by._asdict(), "changed": ",".join(names), "now": datetime.now(UTC)}
+    rows = execute(_update(*names), {**_key(user_id, provider, ext_id), **new, **event})
     if not rows:
         raise NotFound
     return rows[0]
 
 
-def delete(user_id: int, provider: str, ext_id: str) -> None:
+def delete(user_id: int, provider: str, ext_id: str, *, by: Origin) -> None:
     """Unlink.
 
     Raises:
         NotFound: this user has no such association.
     """
-    if not execute(_delete, _key(user_id, provider, ext_id)):
+    event = {**by._asdict(), "now": datetime.now(UTC)}
+    if not execute(_delete, {**_key(user_id, provider, ext_id), **event}):
         raise NotFound
 
 

@@ -10,17 +10,17 @@ from service.auth.access import (
     bearer_optional,
     bearer_required,
     caller_id,
-    caller_id_or_none,
+    origin,
 )
-from service.policy import may_look_up, may_manage, sees_hidden
+from service.policy import is_for_admins, may_manage, sees_hidden
 from service.schemas.associations import (
     AssociationSchema,
     ChangeSchema,
     CreateSchema,
     PairSchema,
     QuerySchema,
-    UserSchema,
 )
+from service.schemas.users import UserSchema
 from service.store import associations
 from service.telemetry import logs
 from service.web.api import Blueprint
@@ -53,7 +53,7 @@ def create(fields: dict[str, Any]) -> Any:
     user_id, provider = fields["user_id"], fields["provider"]
     authorize(may_manage, user_id, provider)
     limit = current_app.config["MAX_ASSOCIATIONS_PER_USER"]
-    row, is_new = associations.create(fields, created_by=caller_id(), limit=limit)
+    row, is_new = associations.create(fields, by=origin(), limit=limit)
     if is_new:
         logs.audit("created", user_id, provider)
     return row, 201 if is_new else 200
@@ -67,9 +67,9 @@ def create(fields: dict[str, Any]) -> Any:
 def list_or_look_up(query: dict[str, Any]) -> Any:
     """List the associations of a user, or (admins, by the pair) the one that has it."""
     if "provider" in query:
-        authorize(may_look_up)
+        authorize(is_for_admins)
         return associations.look_up(query["provider"], query["ext_id"])
-    user_id = query.get("user_id") or caller_id_or_none()
+    user_id = query.get("user_id") or caller_id()
     if user_id is None:
         raise Problem(400, Entry("required", "Say whose associations to list.", "user_id"))
     return _list(user_id)
@@ -100,7 +100,7 @@ def change(fields: dict[str, Any]) -> Any:
     """Change an association's details; null clears one."""
     user_id, provider = fields["user_id"], fields["provider"]
     authorize(may_manage, user_id, provider)
-    row = associations.change(user_id, provider, fields["ext_id"], fields["changes"])
+    row = associations.change(user_id, provider, fields["ext_id"], fields["changes"], by=origin())
     logs.audit("changed", user_id, provider)
     return row
 
@@ -116,7 +116,7 @@ def delete(pair: dict[str, Any]) -> None:
     """Unlink a user from an identity."""
     user_id, provider = pair["user_id"], pair["provider"]
     authorize(may_manage, user_id, provider)
-    associations.delete(user_id, provider, pair["ext_id"])
+    associations.delete(user_id, provider, pair["ext_id"], by=origin())
     logs.audit("deleted", user_id, provider)
 
 

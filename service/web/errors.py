@@ -102,6 +102,10 @@ _OF_STATUS = {
         "This address does not serve this method; Allow names those it does.",
     ),
     406: ("not_acceptable", "The answer is JSON, which the Accept header does not admit."),
+    410: (
+        "gone",
+        "Some of these events have been pruned; take an export, and follow from its next_after.",
+    ),
     413: ("too_large", "The body is larger than 64 KiB."),
     414: ("uri_too_long", "The request target is longer than 8 KiB."),
     429: ("throttled", "Too many requests; Retry-After says when to try again."),

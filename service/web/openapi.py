@@ -19,7 +19,7 @@ from flask_smorest.utils import resolve_schema_instance
 from marshmallow import Schema
 from werkzeug.routing import Rule
 
-from service.schemas import fields, patterns, providers
+from service.schemas import fields, metadata, patterns, providers
 from service.schemas.fields import Json
 from service.web import refusals
 from service.web.api import Api, Blueprint
@@ -48,7 +48,7 @@ def init_app(app: Flask, *blueprints: Blueprint) -> None:
     api.register_converter(UserIdConverter, lambda _: fields.UserId.accepted[0])
     bearer = {"type": "http", "scheme": "bearer", "bearerFormat": "JWT", "description": _BEARER}
     api.spec.components.security_scheme("bearer", bearer)
-    for name, schema in fields.COMPONENTS.items():
+    for name, schema in metadata.COMPONENTS.items():
         api.spec.components.schema(name, schema)
     refusals.register(api.spec)
     api.spec.components.schemas.pop("PaginationMetadata", None)  # flask-smorest's; of no view

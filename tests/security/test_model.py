@@ -232,7 +232,7 @@ ALWAYS, NEVER = (lambda *_: True), (lambda *_: False)
 DEFECTS = [
     pytest.param("service.views.associations.may_manage", ALWAYS, id="anybody manages"),
     pytest.param("service.policy.may_manage", ALWAYS, id="anybody manages, by the path"),
-    pytest.param("service.policy.may_look_up", ALWAYS, id="anybody looks up", marks=LONG),
+    pytest.param("service.policy.is_for_admins", ALWAYS, id="anybody looks up", marks=LONG),
     pytest.param("service.store.admins.is_granted", NEVER, id="nobody is granted the role"),
     pytest.param("service.store.admins.is_granted", cache(ALWAYS), id="grants are for ever"),
     pytest.param("service.views.associations.sees_hidden", ALWAYS, id="all is seen", marks=LONG),

@@ -9,8 +9,10 @@ from service.database import db, execute
 from service.database.statements import Statement
 from service.models import Association
 from service.store import associations
+from service.store.recording import Origin
 
 TABLE: Any = Association.__table__
+BY = Origin(7, "a-request")
 
 
 def association(**changes: Any) -> dict[str, Any]:
@@ -30,7 +32,7 @@ def external(**changes: Any) -> dict[str, Any]:
 
 
 def link(*, created_by: int = 7, limit: int = 100, **changes: Any) -> associations.Created:
-    return associations.create(association(**changes), created_by=created_by, limit=limit)
+    return associations.create(association(**changes), by=Origin(created_by), limit=limit)
 
 
 def rows() -> list[dict[str, Any]]:

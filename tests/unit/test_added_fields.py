@@ -16,6 +16,7 @@ from service.schemas.associations import (
     QuerySchema,
 )
 from service.schemas.fields import Message
+from service.schemas.metadata import Metadata
 
 GOOD: dict[type[fields.Field], Any] = {
     fields.UserId: 7,
@@ -23,7 +24,8 @@ GOOD: dict[type[fields.Field], Any] = {
     fields.ExtId: "fb-1",
     fields.ProfileUrl: "https://example.com/",
     fields.StrictBoolean: True,
-    fields.Metadata: {},
+    fields.Decimal: "7",
+    Metadata: {},
 }
 PAIR = {"user_id": 7, "provider": "facebook", "ext_id": "fb-1"}
 

@@ -26,7 +26,7 @@ from tests.support.databases import (
     postgresql,
     with_options,
 )
-from tests.support.stored import ask, link
+from tests.support.stored import BY, ask, link
 from tests.support.waiting import eventually
 
 MANY = 100
@@ -255,7 +255,7 @@ def test_a_full_sqlite_is_for_now(make_app: Callable[..., Flask]) -> None:
         with pytest.raises(Unavailable):
             link_much("one-more")
         assert len(stored.rows()) == before
-        associations.delete(7, "facebook", "fb-0")
+        associations.delete(7, "facebook", "fb-0", by=BY)
 
 
 @ON_SQLITE

@@ -28,7 +28,7 @@ from tests.support.databases import (
     watching,
     with_options,
 )
-from tests.support.stored import ask, link
+from tests.support.stored import BY, ask, link
 from tests.support.waiting import eventually, within
 
 
@@ -62,7 +62,7 @@ def test_a_row_locked_elsewhere_is_for_now(elsewhere: psycopg.Connection[Any]) -
     link()
     elsewhere.execute("SELECT * FROM social_association FOR UPDATE")
     with within(2), pytest.raises(Unavailable):
-        associations.change(7, "facebook", "fb-1", {"show_in_profile": True})
+        associations.change(7, "facebook", "fb-1", {"show_in_profile": True}, by=BY)
     elsewhere.rollback()
     assert stored.row()["show_in_profile"] is False
 
@@ -221,7 +221,7 @@ def test_a_real_conflict_is_retried(database_url: str, elsewhere: psycopg.Connec
         changing = pool.submit(
             in_context,
             app,
-            lambda: associations.change(7, "facebook", "fb-1", {"show_in_profile": True}),
+            lambda: associations.change(7, "facebook", "fb-1", {"show_in_profile": True}, by=BY),
         )
         with postgresql(database_url) as watcher:
             watcher.autocommit = True  # within a transaction the view below stands still

@@ -27,6 +27,21 @@ ASSOCIATION: dict[str, Any] = {
 }
 EXTERNAL = ASSOCIATION | {"provider": "external", "ext_id": "ex-1"}
 GRANT: dict[str, Any] = {"user_id": 7, "granted_at": NOW}
+EVENT: dict[str, Any] = {
+    "id": None,
+    "type": "association.created",
+    "occurred_at": NOW,
+    "user_id": 7,
+    "provider": "facebook",
+    "ext_id": "fb-1",
+    "actor_id": None,
+    "request_id": None,
+    "changed": None,
+    "from_user_id": None,
+    "deleted": None,
+}
+ERASURE = EVENT | {"type": "user.erased", "provider": None, "ext_id": None, "deleted": 3}
+COUNTER: dict[str, Any] = {"id": 1, "last_id": 5, "pruned_id": 5}
 LONGEST = ASSOCIATION | {
     "provider": "x" * 64,
     "ext_id": "😀" * 255,
@@ -35,7 +50,15 @@ LONGEST = ASSOCIATION | {
     "profile_url": "x" * 2048,
     "show_in_profile": True,
 }
-GOOD = [ASSOCIATION, EXTERNAL | {"metadata": "{}"}, LONGEST, GRANT]
+GOOD = [
+    ASSOCIATION,
+    EXTERNAL | {"metadata": "{}"},
+    LONGEST,
+    GRANT,
+    EVENT,
+    EVENT | {"id": 2**63 - 1},
+    ERASURE,
+]
 # A row for each rule, and the rule that it breaks; but for the keys, which take two.
 BAD = [
     (ASSOCIATION | {"user_id": 0}, "ck_social_association_user_id_is_positive"),
@@ -51,12 +74,38 @@ BAD = [
     (ASSOCIATION | {"metadata": "{}"}, "ck_social_association_only_external_has_metadata"),
     (ASSOCIATION | {"metadata": "null"}, "ck_social_association_only_external_has_metadata"),
     (GRANT | {"user_id": 0}, "ck_admin_grant_user_id_is_positive"),
+    (EVENT | {"type": "association.seen"}, "ck_social_event_type_is_known"),
+    (EVENT | {"user_id": 0}, "ck_social_event_user_id_is_positive"),
+    (EVENT | {"provider": None}, "ck_social_event_all_but_erasure_have_a_pair"),
+    (EVENT | {"ext_id": None}, "ck_social_event_all_but_erasure_have_a_pair"),
+    (ERASURE | {"ext_id": "fb-1"}, "ck_social_event_all_but_erasure_have_a_pair"),
+    (EVENT | {"changed": "metadata"}, "ck_social_event_changes_name_their_fields"),
+    (EVENT | {"type": "association.changed"}, "ck_social_event_changes_name_their_fields"),
+    (EVENT | {"from_user_id": 8}, "ck_social_event_transfers_name_the_former_user"),
+    (
+        EVENT | {"type": "association.transferred"},
+        "ck_social_event_transfers_name_the_former_user",
+    ),
+    (EVENT | {"deleted": 1}, "ck_social_event_erasures_count"),
+    (ERASURE | {"deleted": None}, "ck_social_event_erasures_count"),
+    (COUNTER | {"id": 2}, "ck_social_event_counter_there_is_one_row"),
+    (COUNTER | {"pruned_id": 6}, "ck_social_event_counter_pruned_events_had_an_id"),
 ]
-KEYS = {
+KEYS: dict[str, tuple[dict[str, Any] | None, dict[str, Any]]] = {
     "pk_social_association": (ASSOCIATION, EXTERNAL | {"provider": "facebook", "ext_id": "fb-1"}),
     "pk_admin_grant": (GRANT, GRANT),
+    "pk_social_event": (EVENT | {"seq": 1}, EVENT | {"seq": 1}),
+    "pk_social_event_counter": (None, COUNTER),
 }
-NULLABLE = {"profile_url", "metadata"}
+NULLABLE = {"profile_url", "metadata", "id", "actor_id", "request_id"}
+
+
+TABLE_WITH = {
+    "granted_at": "admin_grant",
+    "occurred_at": "social_event",
+    "pruned_id": "social_event_counter",
+    "created_by": "social_association",
+}
 
 
 @pytest.fixture
@@ -66,7 +115,7 @@ def connection(app: Flask) -> Iterator[sa.Connection]:
 
 
 def insert(connection: sa.Connection, row: dict[str, Any]) -> None:
-    table = "admin_grant" if "granted_at" in row else "social_association"
+    table = next(table for column, table in TABLE_WITH.items() if column in row)
     values = ", ".join(f":{name}" for name in row)
     connection.execute(sa.text(f"INSERT INTO {table} ({', '.join(row)}) VALUES ({values})"), row)
 
@@ -104,7 +153,8 @@ def test_a_broken_rule_is_refused_by_its_name(
 @pytest.mark.parametrize("key", KEYS)
 def test_two_rows_cannot_have_the_same_key(connection: sa.Connection, key: str) -> None:
     first, second = KEYS[key]
-    insert(connection, first)
+    if first is not None:  # the counter's row is there from the start
+        insert(connection, first)
     named = broken(connection, second)
     if connection.dialect.name == "sqlite":  # which names the columns instead
         table = key.removeprefix("pk_")

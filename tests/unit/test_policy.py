@@ -4,7 +4,7 @@ from dataclasses import FrozenInstanceError
 
 import pytest
 
-from service.policy import Actor, may_look_up, may_manage, sees_hidden
+from service.policy import Actor, is_for_admins, may_manage, sees_hidden
 
 ANONYMOUS = None
 USER = Actor(user_id=7, is_admin=False)
@@ -43,7 +43,7 @@ def test_the_user_and_admins_see_what_is_hidden(
 def test_only_admins_look_up(
     actor: Actor | None, manages: bool, sees: bool, looks_up: bool
 ) -> None:
-    assert may_look_up(actor, None) is looks_up
+    assert is_for_admins(actor, None) is looks_up
 
 
 def test_an_actor_does_not_change() -> None:

@@ -10,9 +10,10 @@ from flask import Flask
 
 from service.database import db
 from service.store import admins, associations
+from service.store.recording import Origin
 from tests.support import stored
 from tests.support.databases import ON_POSTGRESQL, application, with_options
-from tests.support.stored import association, external, link
+from tests.support.stored import BY, association, external, link
 
 URL = "https://example.com/me"
 SHOWN_FIELDS = {"user_id", "provider", "ext_id", "profile_url", "show_in_profile", "metadata"}
@@ -44,7 +45,7 @@ def pairs(rows: Any) -> list[tuple[str, str]]:
     ],
 )
 def test_create_stores_what_was_asked_for(asked: dict[str, Any]) -> None:
-    associations.create(asked, created_by=7, limit=100)
+    associations.create(asked, by=Origin(7), limit=100)
     assert {name: stored.row()[name] for name in SHOWN_FIELDS} == asked
 
 
@@ -122,15 +123,15 @@ DIFFERENT: list[tuple[Any, Any]] = [
 
 @pytest.mark.parametrize(("first", "second"), SAME + [(b, a) for a, b in SAME])
 def test_metadata_of_the_same_json_value_is_a_repetition(first: Any, second: Any) -> None:
-    associations.create(external(metadata=first), created_by=7, limit=100)
-    assert not associations.create(external(metadata=second), created_by=7, limit=100).is_new
+    associations.create(external(metadata=first), by=Origin(7), limit=100)
+    assert not associations.create(external(metadata=second), by=Origin(7), limit=100).is_new
 
 
 @pytest.mark.parametrize(("first", "second"), DIFFERENT + [(b, a) for a, b in DIFFERENT])
 def test_metadata_of_another_json_value_is_no_repetition(first: Any, second: Any) -> None:
-    associations.create(external(metadata=first), created_by=7, limit=100)
+    associations.create(external(metadata=first), by=Origin(7), limit=100)
     with pytest.raises(associations.Taken):
-        associations.create(external(metadata=second), created_by=7, limit=100)
+        associations.create(external(metadata=second), by=Origin(7), limit=100)
 
 
 @pytest.mark.parametrize(
@@ -168,7 +169,7 @@ def test_the_cap_is_each_users_own() -> None:
 
 def test_a_deleted_association_makes_room() -> None:
     link(limit=1)
-    associations.delete(7, "facebook", "fb-1")
+    associations.delete(7, "facebook", "fb-1", by=BY)
     assert link(ext_id="fb-2", limit=1).is_new
 
 

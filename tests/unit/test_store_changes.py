@@ -13,7 +13,7 @@ from service.database import db, execute, migration
 from service.store import associations
 from tests.support import stored
 from tests.support.databases import application
-from tests.support.stored import association, link
+from tests.support.stored import BY, association, link
 
 URL = "https://example.com/me"
 LONG_AGO = datetime(2026, 1, 2, 3, 4, 5, 6, UTC)
@@ -34,7 +34,7 @@ def before() -> dict[str, Any]:
 
 
 def change(**changes: Any) -> Any:
-    return associations.change(7, "facebook", "fb-1", changes)
+    return associations.change(7, "facebook", "fb-1", changes, by=BY)
 
 
 @pytest.mark.parametrize(
@@ -58,14 +58,14 @@ def test_a_change_sets_the_given_fields_and_no_other(
 @pytest.mark.parametrize("metadata", [None, {}, {"a": [1, 1e300, "é😀", {"b": None}]}])
 def test_a_change_sets_metadata(metadata: dict[str, Any] | None) -> None:
     link(provider="external", ext_id="ex-1", metadata={"old": True})
-    row = associations.change(7, "external", "ex-1", {"metadata": metadata})
+    row = associations.change(7, "external", "ex-1", {"metadata": metadata}, by=BY)
     assert stored.row()["metadata"] == metadata
     assert (row.metadata and json.loads(row.metadata)) == metadata
 
 
 def test_cleared_metadata_is_sql_null_and_not_the_json_one() -> None:
     link(provider="external", ext_id="ex-1", metadata={"old": True})
-    associations.change(7, "external", "ex-1", {"metadata": None})
+    associations.change(7, "external", "ex-1", {"metadata": None}, by=BY)
     query = sa.text("SELECT count(*) FROM social_association WHERE metadata IS NULL")
     with db.engine.connect() as connection:
         assert connection.scalar(query) == 1
@@ -96,7 +96,7 @@ def test_a_pair_that_this_user_does_not_have_is_not_found_to_change(
     before: dict[str, Any], pair: tuple[int, str, str]
 ) -> None:
     with pytest.raises(associations.NotFound):
-        associations.change(*pair, {"profile_url": None})
+        associations.change(*pair, {"profile_url": None}, by=BY)
     assert stored.row() == before
 
 
@@ -105,30 +105,30 @@ def test_a_pair_that_this_user_does_not_have_is_not_found_to_delete(
     before: dict[str, Any], pair: tuple[int, str, str]
 ) -> None:
     with pytest.raises(associations.NotFound):
-        associations.delete(*pair)
+        associations.delete(*pair, by=BY)
     assert stored.row() == before
 
 
 def test_delete_deletes_one_row(before: dict[str, Any]) -> None:
     link(ext_id="fb-2")
-    associations.delete(7, "facebook", "fb-1")
+    associations.delete(7, "facebook", "fb-1", by=BY)
     assert stored.row()["ext_id"] == "fb-2"
 
 
 def test_what_is_deleted_is_not_found_again(before: dict[str, Any]) -> None:
-    associations.delete(7, "facebook", "fb-1")
+    associations.delete(7, "facebook", "fb-1", by=BY)
     with pytest.raises(associations.NotFound):
-        associations.delete(7, "facebook", "fb-1")
+        associations.delete(7, "facebook", "fb-1", by=BY)
 
 
 def test_what_one_user_deleted_another_may_have() -> None:
     link()
-    associations.delete(7, "facebook", "fb-1")
+    associations.delete(7, "facebook", "fb-1", by=BY)
     assert link(user_id=8).is_new
 
 
 def test_the_migrated_database_tells_its_revision() -> None:
-    assert migration.current(execute) == "0001"
+    assert migration.current(execute) == "0002"
 
 
 def test_a_database_that_was_taken_down_has_no_revision(tmp_path: Any) -> None:

@@ -1,0 +1,43 @@
+"""Where the next page begins, as an opaque text for the client to send back.
+
+It carries a digest of what was asked: a cursor belongs to one filter. Nothing in it is secret,
+and nothing in it is believed: whoever makes one up gets a page that they may see anyway.
+"""
+
+import base64
+import hashlib
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from service import strict_json
+from service.schemas.metadata import is_storable
+
+
+def encode(position: list[Any], asked: Mapping[str, Any]) -> str:
+    """Make a cursor of the last row's sort key, for the same question asked again."""
+    text = json.dumps([_digest(asked), *position], separators=(",", ":"))
+    return base64.urlsafe_b64encode(text.encode()).decode().rstrip("=")
+
+
+def decode(cursor: str, asked: Mapping[str, Any], *kinds: type) -> list[Any]:
+    """Read a cursor.
+
+    Args:
+        kinds: the types of the position's parts.
+
+    Raises:
+        ValueError: it is none of ours, or belongs to another question.
+    """
+    padded = cursor + "=" * (-len(cursor) % 4)
+    found = strict_json.loads(base64.b64decode(padded.encode(), b"-_", validate=True).decode())
+    if type(found) is not list or found[:1] != [_digest(asked)]:
+        raise ValueError("a cursor of another question")
+    position = found[1:]
+    if [type(part) for part in position] != [*kinds] or not is_storable(position):
+        raise ValueError("a cursor of another kind")
+    return position
+
+
+def _digest(asked: Mapping[str, Any]) -> str:
+    return hashlib.sha256(json.dumps(asked, sort_keys=True).encode()).hexdigest()[:16]

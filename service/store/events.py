@@ -1,0 +1,155 @@
+"""The feed of events, and a user's history. `recording` writes them.
+
+An event gets its `id` when somebody first reads: see `_number`.
+"""
+
+import time
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from itertools import takewhile
+from typing import Any
+
+import sqlalchemy as sa
+
+from service.database import Unavailable, execute
+from service.database.statements import Run, Statement, Transaction
+from service.models import Event, EventCounter
+
+Row = Any
+"""A named tuple with the columns of `Event`, without `seq`."""
+
+
+class Gone(Exception):
+    """Events that were asked for have been pruned."""
+
+
+_EVENT = Event.__table__
+_COUNTER = EventCounter.__table__
+_SHOWN = [column for column in _EVENT.c if column.name != "seq"]
+
+MOST_NUMBERED = 1_000
+"""Events that get their ids in one transaction, which takes a fraction of a second."""
+NUMBERING_TIME = 1.0  # seconds
+
+_UNNUMBERED = _EVENT.c.id.is_(None)
+_BATCH = (
+    sa.select(_EVENT.c.seq, sa.func.row_number().over(order_by=_EVENT.c.seq).label("place"))
+    .where(_UNNUMBERED)
+    .order_by(_EVENT.c.seq)
+    .limit(MOST_NUMBERED)
+    .subquery("batch")
+)
+_is_unnumbered = Statement(sa.select(_EVENT.c.seq).where(_UNNUMBERED).limit(1))
+_counter = Statement(sa.select(_COUNTER.c.last_id, _COUNTER.c.pruned_id))
+_lock_counter = Statement(sa.select(_COUNTER.c.last_id).with_for_update())
+_give_ids = Statement(
+    sa.update(Event)
+    .where(_EVENT.c.seq == _BATCH.c.seq)
+    .values(id=sa.bindparam("last") + _BATCH.c.place)
+    .returning(_EVENT.c.id)
+)
+_set_counter = Statement(sa.update(EventCounter).values(last_id=sa.bindparam("last")))
+
+
+@Transaction
+def _number(run: Run, parameters: Mapping[str, Any]) -> list[Row]:
+    """Give ids to the oldest events without one, in the order in which they were written.
+
+    One at a time: the counter's lock is taken first, so that whoever had it before has
+    committed, and the next statement sees all of that. So ids become visible in their order and
+    without gaps. What is not committed yet has no id, however long it stays open.
+    """
+    ((last,),) = run(_lock_counter, {})
+    given = run(_give_ids, {"last": last})
+    if given:
+        run(_set_counter, {"last": max(given).id})
+    return given
+
+
+def number(*, all_of_them: bool = False) -> None:
+    """Give ids to what has none: to as many as any page holds, or to all.
+
+    Raises:
+        Unavailable: there are so many that it takes several calls.
+    """
+    end = time.monotonic() + NUMBERING_TIME
+    while execute(_is_unnumbered):
+        if len(execute(_number)) < MOST_NUMBERED or not all_of_them:
+            return
+        if time.monotonic() > end:
+            raise Unavailable("many events get their ids for the first time")
+
+
+_feed = Statement(
+    sa.select(*_SHOWN)
+    .where(_EVENT.c.id > sa.bindparam("after", type_=sa.BigInteger))
+    .order_by(_EVENT.c.id)
+    .limit(sa.bindparam("limit"))
+)
+
+
+def feed(after: int, limit: int) -> Sequence[Row]:
+    """The events above `after`, at most `limit`, in the order of their ids.
+
+    Raises:
+        Gone: some above `after` have been pruned.
+    """
+    number()
+    rows = execute(_feed, {"after": after, "limit": limit})
+    # Looked at afterwards: else what is pruned in between would be missing without a word.
+    if after < execute(_counter)[0].pruned_id:
+        raise Gone
+    return rows
+
+
+def _newest(names_the_user: Any) -> Any:
+    return (
+        sa.select(*_SHOWN)
+        .where(names_the_user, _EVENT.c.id < sa.bindparam("before", type_=sa.BigInteger))
+        .order_by(_EVENT.c.id.desc())
+        .limit(sa.bindparam("limit"))
+        .subquery()
+    )
+
+
+# Two short looks into an index each; OR would gather all of the user's events and sort them.
+_of_user = _newest(_EVENT.c.user_id == sa.bindparam("of_user_id"))
+_from_user = _newest(_EVENT.c.from_user_id == sa.bindparam("of_user_id"))
+_both = sa.union_all(sa.select(_of_user), sa.select(_from_user)).subquery()
+_history = Statement(sa.select(_both).order_by(_both.c.id.desc()).limit(sa.bindparam("limit")))
+
+
+def history(user_id: int, *, before: int, limit: int) -> Sequence[Row]:
+    """The events that name the user, below `before`, at most `limit`, the newest first."""
+    number(all_of_them=True)
+    return execute(_history, {"of_user_id": user_id, "before": before, "limit": limit})
+
+
+_oldest = Statement(
+    sa.select(_EVENT.c.id, _EVENT.c.occurred_at)
+    .where(_EVENT.c.id.is_not(None))
+    .order_by(_EVENT.c.id)
+    .limit(sa.bindparam("limit"))
+)
+_delete_up_to = Statement(sa.delete(Event).where(_EVENT.c.id <= sa.bindparam("last")))
+_set_pruned = Statement(sa.update(EventCounter).values(pruned_id=sa.bindparam("last")))
+
+
+@Transaction
+def _prune(run: Run, parameters: Mapping[str, Any]) -> list[Row]:
+    run(_lock_counter, {})
+    # Up to the first that is to be kept: times may be out of order by a hair.
+    old = [*takewhile(lambda row: row.occurred_at < parameters["before"], run(_oldest, parameters))]
+    if old:
+        run(_set_pruned, {"last": old[-1].id})
+        run(_delete_up_to, {"last": old[-1].id})
+    return old
+
+
+def prune(before: datetime, *, batch: int) -> int:
+    """Delete the oldest events, up to `batch` of those that occurred before a moment.
+
+    Returns: how many; fewer than `batch` when no more are left.
+    """
+    number()
+    return len(execute(_prune, {"before": before, "limit": batch}))

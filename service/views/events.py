@@ -1,0 +1,55 @@
+"""The feed of events, for admins; a user's history."""
+
+from typing import Any
+
+from flask import Response
+
+from service.auth.access import admin_required, bearer_required
+from service.schemas.events import (
+    FeedQuerySchema,
+    FeedSchema,
+    HistoryQuerySchema,
+    HistorySchema,
+    next_cursor,
+)
+from service.store import events
+from service.web import errors
+from service.web.api import Blueprint
+
+blp = Blueprint(
+    "events",
+    __name__,
+    url_prefix="/api/v2/user",
+    description="What became of associations: one event for each change, kept for a while.",
+)
+
+
+@blp.route("/provider/events", methods=["GET"])
+@admin_required
+@blp.arguments(FeedQuerySchema(), location="query")
+@blp.response(200, FeedSchema())
+@blp.refuses(400, 401, 403, 410)
+def feed(query: dict[str, Any]) -> Any:
+    """Follow all events in the order of their ids (admins)."""
+    found = events.feed(query["after"], query["limit"])
+    return {"events": found, "next_after": found[-1].id if found else query["after"]}
+
+
+@blp.route("/<user_id:user_id>/provider/history", methods=["GET"])
+@bearer_required
+@blp.arguments(HistoryQuerySchema(), location="query")
+@blp.response(200, HistorySchema())
+@blp.refuses(400, 401, 403)
+def history(query: dict[str, Any]) -> Any:
+    """Page through the events that name a user, the newest first."""
+    user_id, limit = query["user_id"], query["limit"]
+    # One more shows whether there is a next page.
+    found = events.history(user_id, before=query["before"], limit=limit + 1)
+    more = len(found) > limit
+    cursor = next_cursor(user_id, found[limit - 1]) if more else None
+    return {"events": found[:limit], "next_cursor": cursor}
+
+
+@blp.errorhandler(events.Gone)
+def _gone(_: events.Gone) -> Response:
+    return errors.of_status(410).get_response()

@@ -51,7 +51,9 @@ def test_a_validator_is_asked(kind: type[fields.Field]) -> None:
 
 @pytest.mark.parametrize("kind", GOOD)
 def test_a_validator_may_refuse(kind: type[fields.Field]) -> None:
-    schema = Schema.from_dict({"field": kind(validate=validate.NoneOf([GOOD[kind]]))})()
+    schema = Schema.from_dict(
+        {"field": kind(validate=validate.NoneOf([kind().deserialize(GOOD[kind])]))}
+    )()
     assert refused(schema, {"field": GOOD[kind]}) == {"field": "Invalid input."}
 
 

@@ -29,7 +29,7 @@ elif not os.access(os.environ["PROMETHEUS_MULTIPROC_DIR"], os.W_OK):
 
 from service.auth import key_file
 from service.config import load
-from service.database import start
+from service.database import lifecycle
 from service.telemetry.logs import configuration
 from service.web.worker import Logger, Worker
 
@@ -73,7 +73,7 @@ logconfig_dict = configuration(_settings.log_level)
 
 
 def on_starting(server: object) -> None:
-    start.check(_settings.database_url)
+    lifecycle.begin(_settings.database_url)
     # The metrics' files of all workers must be new with each master.
     for kind in ("counter", "gauge", "histogram"):
         for file in Path(os.environ["PROMETHEUS_MULTIPROC_DIR"]).glob(f"{kind}_*.db"):
@@ -92,3 +92,7 @@ def child_exit(server: object, worker: object) -> None:
     from prometheus_client import multiprocess
 
     multiprocess.mark_process_dead(worker.pid)
+
+
+def on_exit(server: object) -> None:
+    lifecycle.end(_settings.database_url)

@@ -26,10 +26,12 @@ from collections.abc import Mapping
 
 from flask import Flask
 from flask_migrate import Migrate
+from flask_migrate.cli import db as db_commands
 
 from service import config, database
 from service.auth import access
 from service.commands import admins as admin_commands
+from service.commands import database as database_commands
 from service.commands import tokens as token_commands
 from service.telemetry import logs
 from service.views import associations, docs, events, probes, users
@@ -64,6 +66,7 @@ def create_app(environ: Mapping[str, str] = os.environ) -> Flask:
     database.init_app(app, settings.database_url, pool_size=settings.threads)
     Migrate(app, database.db, directory=MIGRATIONS)
     access.init_app(app, settings)
+    db_commands.add_command(database_commands.backup)
     app.cli.add_command(token_commands.group)
     app.cli.add_command(admin_commands.group)
     app.register_blueprint(probes.blp)

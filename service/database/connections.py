@@ -1,6 +1,8 @@
 """The pool of connections, and who holds one: each thread its own."""
 
+import atexit
 import threading
+import weakref
 from collections.abc import Mapping
 from typing import Any
 
@@ -39,11 +41,26 @@ def engine_options(url: sa.URL, *, pool_size: int) -> dict[str, Any]:
 
 
 def listen(engine: sa.Engine) -> None:
-    """Prepare the connections of `engine`, and count them."""
+    """Prepare the connections of `engine`, count them, and close them at the process's end."""
+    _engines.add(engine)
     metrics.CONNECTION_LIMIT.set(engine.pool.size())  # type: ignore[attr-defined]  # a QueuePool
     sa.event.listen(engine, "connect", lambda *_: metrics.OPEN_CONNECTIONS.inc())
     sa.event.listen(engine, "close", lambda *_: metrics.OPEN_CONNECTIONS.dec())
     kind_of(engine.url).listen(engine)
+
+
+_engines: weakref.WeakSet[sa.Engine] = weakref.WeakSet()
+
+
+@atexit.register
+def close_all() -> None:
+    """Close the process's connections: gunicorn's workers, commands.
+
+    Else what SQLite has written stays in its -wal, and a copy of the file alone lacks it. The
+    other threads have ended by now, and their connections are back in the pools.
+    """
+    for engine in list(_engines):
+        engine.dispose()
 
 
 class ThreadConnection(threading.local):

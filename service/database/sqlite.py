@@ -1,7 +1,9 @@
 """SQLite: how its connections are prepared, and what its errors say."""
 
 import sqlite3
+from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import sqlalchemy as sa
 
@@ -23,6 +25,11 @@ def _prepare(connection: sqlite3.Connection, record: object) -> None:
     # With WAL's usual NORMAL a power cut loses the last transactions.
     connection.execute("PRAGMA synchronous = FULL")
     connection.execute("PRAGMA foreign_keys = ON")
+
+
+def connect(database: str | Path) -> sqlite3.Connection:
+    """A connection beside the service's, to a file that is there: none is made."""
+    return sqlite3.connect(f"file:{quote(str(database))}?mode=rw", uri=True)
 
 
 # SQLite has one OperationalError for these and for mistakes in SQL alike.

@@ -95,6 +95,7 @@ def serving(
     *options: str,
     app: str = "wsgi:app",
     binds_itself: bool = False,
+    is_migrated: bool = False,
     patience: float = 10,
     **settings: str,
 ) -> Iterator[Server]:
@@ -105,10 +106,12 @@ def serving(
         app: another WSGI application than the service; it must have a /healthz too.
         binds_itself: no socket is handed over: when it stops, nobody listens any more.
             Without it nobody else can take the port before it does.
+        is_migrated: the database is left alone.
         patience: the seconds that it may take to end.
     """
     environ = environment(directory, **settings)
-    migrate(environ["DATABASE_URL"])
+    if not is_migrated:
+        migrate(environ["DATABASE_URL"])
     handed = nullcontext() if binds_itself else socket.create_server(("127.0.0.1", 0), backlog=128)
     with handed as listener:
         port = listener.getsockname()[1] if listener else free_port()

@@ -11,7 +11,7 @@ from flask import Flask
 from flask.testing import FlaskClient
 
 from service import create_app
-from service.database import db, start
+from service.database import db, lifecycle
 from tests.support.databases import (
     KINDS,
     ON_POSTGRESQL,
@@ -248,7 +248,7 @@ def test_another_encoding_than_utf8_stops_the_upgrade(mangling: str) -> None:
 
 
 def start_with(url: str) -> None:
-    start.check(create_app(environment(url)).config["SQLALCHEMY_DATABASE_URI"])
+    lifecycle.begin(create_app(environment(url)).config["SQLALCHEMY_DATABASE_URI"])
 
 
 def test_another_encoding_than_utf8_stops_the_start(mangling: str) -> None:

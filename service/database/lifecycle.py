@@ -1,14 +1,15 @@
-"""Before the service starts: is this a database that can never serve?"""
+"""The server's part: before its workers come, and after they have gone."""
 
 import sqlite3
+from contextlib import closing, suppress
 
 import sqlalchemy as sa
 
-from service.database import connections, postgresql
+from service.database import connections, postgresql, sqlite
 from service.database.timeouts import deadline
 
 
-def check(url: sa.URL) -> None:
+def begin(url: sa.URL) -> None:
     """Stop the start where only the operator can help.
 
     A database that can't be reached, or is not migrated, may come right while the service runs:
@@ -32,3 +33,14 @@ def check(url: sa.URL) -> None:
             ) from None
     finally:
         engine.dispose()
+
+
+def end(url: sa.URL) -> None:
+    """Leave all of SQLite's data in the one file.
+
+    The last connection that closes takes care of that, but not where the last two, of two
+    workers, close at the same moment.
+    """
+    if not connections.is_postgresql(url):
+        with suppress(sqlite3.Error), closing(sqlite.connect(str(url.database))) as connection:
+            connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")

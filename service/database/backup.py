@@ -1,0 +1,50 @@
+"""A copy of a SQLite file while the service uses it."""
+
+import os
+import sqlite3
+import tempfile
+from contextlib import closing
+from pathlib import Path
+
+from service.database import sqlite
+
+
+class BackupError(Exception):
+    """There is no copy. Its text is a sentence."""
+
+
+def copy(database: Path, to: Path) -> None:
+    """Copy a SQLite database, as it is at one moment, into a file that stands alone.
+
+    The copy is written beside `to` and moved into place when it is whole.
+
+    Raises:
+        BackupError: there is no database, the disk is full, `to` is a database in use …
+    """
+    for suffix in ("-wal", "-shm", "-journal"):
+        if Path(f"{to}{suffix}").exists():
+            raise BackupError(f"{to} is a database in use, or was: {to}{suffix} stands beside it.")
+    if to.exists() and database.exists() and to.samefile(database):
+        raise BackupError(f"{to} is the database itself.")
+    try:
+        descriptor, name = tempfile.mkstemp(dir=to.parent, prefix=f".{to.name}-")  # mode 600
+        try:
+            _copy(database, Path(name))
+            os.fsync(descriptor)
+            os.replace(name, to)
+        except BaseException:
+            Path(name).unlink()
+            raise
+        finally:
+            os.close(descriptor)
+    except sqlite3.Error as error:
+        raise BackupError(f"{database} can't be copied: {sqlite.name_of(error)}.") from error
+    except OSError as error:
+        raise BackupError(f"{to} can't be written: {error.strerror}.") from error
+
+
+def _copy(database: Path, to: Path) -> None:
+    with closing(sqlite.connect(database)) as source, closing(sqlite.connect(to)) as target:
+        source.backup(target)
+        # Without it the copy would want a -wal beside it as soon as it is opened.
+        target.execute("PRAGMA journal_mode = DELETE")

@@ -43,7 +43,7 @@ def request(
     return "\r\n".join([*lines, "", ""]).encode("latin-1") + body
 
 
-def connect(port: int, address: str = "127.0.0.1", timeout: float = 10) -> socket.socket:
+def connect(port: int, address: str = "127.0.0.1", timeout: float = 20) -> socket.socket:
     """A connection to this port of loopback, from any address of that network."""
     return socket.create_connection(("127.0.0.1", port), timeout, source_address=(address, 0))
 

@@ -5,13 +5,14 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import psycopg
 import pytest
 import sqlalchemy as sa
 from flask import Flask
 from flask.testing import FlaskClient
 
 from service import create_app
-from service.database import db, lifecycle
+from service.database import db, explained, lifecycle
 from tests.support.databases import (
     KINDS,
     ON_POSTGRESQL,
@@ -218,6 +219,11 @@ def test_an_upgrade_says_why_no_connection_was_made(
     assert text.startswith("The database can't do this: ")
     assert words in text
     assert "hunter2" not in text
+
+
+def test_a_mistake_in_a_migration_keeps_its_trace() -> None:
+    with pytest.raises(psycopg.errors.SyntaxError), explained():
+        raise psycopg.errors.SyntaxError("at or near")
 
 
 def test_a_file_that_is_no_database_is_not_ready(tmp_path: Path, reasons: Reasons) -> None:

@@ -73,7 +73,7 @@ logconfig_dict = configuration(_settings.log_level)
 
 
 def on_starting(server: object) -> None:
-    lifecycle.begin(_settings.database_url)
+    lifecycle.begin(_settings.database_url, _settings.database_pooler)
     # The metrics' files of all workers must be new with each master.
     for kind in ("counter", "gauge", "histogram"):
         for file in Path(os.environ["PROMETHEUS_MULTIPROC_DIR"]).glob(f"{kind}_*.db"):

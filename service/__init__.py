@@ -63,7 +63,12 @@ def create_app(environ: Mapping[str, str] = os.environ) -> Flask:
     )
     edge.init_app(app, settings.cors_origins)
     errors.init_app(app, database.Unavailable)
-    database.init_app(app, settings.database_url, pool_size=settings.threads)
+    database.init_app(
+        app,
+        settings.database_url,
+        pool_size=settings.threads,
+        pooler=settings.database_pooler,
+    )
     Migrate(app, database.db, directory=MIGRATIONS)
     access.init_app(app, settings)
     db_commands.add_command(database_commands.backup)

@@ -51,10 +51,17 @@ class _Database(NamedTuple):
     breaker: Breaker
 
 
-def init_app(app: Flask, url: sa.URL, *, pool_size: int) -> None:
-    """Bind the database. `pool_size` is the number of threads that use it at once."""
+def init_app(app: Flask, url: sa.URL, *, pool_size: int, pooler: str | None = None) -> None:
+    """Bind the database.
+
+    Args:
+        pool_size: the number of threads that use it at once.
+        pooler: "transaction" behind one that hands connections on after each transaction.
+    """
     app.config["SQLALCHEMY_DATABASE_URI"] = url
-    app.config["SQLALCHEMY_ENGINE_OPTIONS"] = connections.engine_options(url, pool_size=pool_size)
+    app.config["SQLALCHEMY_ENGINE_OPTIONS"] = connections.engine_options(
+        url, pool_size=pool_size, pooler=pooler
+    )
     db.init_app(app)
     with app.app_context():
         connections.listen(db.engine)
@@ -107,10 +114,12 @@ def _run(statement: Statement | Transaction, parameters: Mapping[str, Any]) -> l
     connection = database.connection
     began = time.monotonic()
     try:
-        if not connection.is_open():
-            with database.breaker.connecting():
-                connection.open()
-        rows = connection.run(statement, parameters)
+        try:
+            rows = _run_connected(database, statement, parameters)
+        except postgresql.STALE_PLAN:
+            # A migration changed a column: on a new connection the statement is prepared anew.
+            connection.close()
+            rows = _run_connected(database, statement, parameters)
     except postgresql.CONFLICTS:
         raise
     except (psycopg.Error, sqlite3.Error, sa.exc.DBAPIError) as raised:
@@ -140,6 +149,15 @@ def explained() -> Iterator[None]:
         if why is None:
             raise
         raise SystemExit(f"The database can't do this: {why}.") from None
+
+
+def _run_connected(
+    database: _Database, statement: Statement | Transaction, parameters: Mapping[str, Any]
+) -> list[Any]:
+    if not database.connection.is_open():
+        with database.breaker.connecting():
+            database.connection.open()
+    return database.connection.run(statement, parameters)
 
 
 def _condition(error: BaseException | None, connection: ThreadConnection) -> str | None:

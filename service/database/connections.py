@@ -23,7 +23,7 @@ def kind_of(url: sa.URL) -> Any:
     return postgresql if is_postgresql(url) else sqlite
 
 
-def engine_options(url: sa.URL, *, pool_size: int) -> dict[str, Any]:
+def engine_options(url: sa.URL, *, pool_size: int, pooler: str | None) -> dict[str, Any]:
     """Keyword arguments for `create_engine`."""
     return {
         "isolation_level": "AUTOCOMMIT",
@@ -36,7 +36,7 @@ def engine_options(url: sa.URL, *, pool_size: int) -> dict[str, Any]:
         "json_serializer": strict_json.dumps,
         # Else the parameters, an ext_id among them, stand in every error's text.
         "hide_parameters": True,
-        **kind_of(url).engine_options(url),
+        **kind_of(url).engine_options(url, pooler),
     }
 
 

@@ -9,7 +9,7 @@ from service.database import connections, postgresql, sqlite
 from service.database.timeouts import deadline
 
 
-def begin(url: sa.URL) -> None:
+def begin(url: sa.URL, pooler: str | None) -> None:
     """Stop the start where only the operator can help.
 
     A database that can't be reached, or is not migrated, may come right while the service runs:
@@ -18,7 +18,7 @@ def begin(url: sa.URL) -> None:
     Raises:
         SystemExit: with a sentence, when the file is no database, or the encoding is not UTF-8.
     """
-    engine = sa.create_engine(url, **connections.engine_options(url, pool_size=1))
+    engine = sa.create_engine(url, **connections.engine_options(url, pool_size=1, pooler=pooler))
     connections.kind_of(url).listen(engine)
     try:
         with deadline, engine.connect():

@@ -61,9 +61,9 @@ def alone(url: sa.URL) -> Iterator[sa.Connection]:
         with engine.connect() as connection:
             yield connection
         return
-    engine = sa.create_engine(
-        url, poolclass=sa.NullPool, connect_args={"client_encoding": postgresql.CLIENT_ENCODING}
-    )
+    # Nothing is prepared: there may be a pooler in between.
+    arguments = {"client_encoding": postgresql.CLIENT_ENCODING, "prepare_threshold": None}
+    engine = sa.create_engine(url, poolclass=sa.NullPool, connect_args=arguments)
     with engine.connect() as guard, engine.connect() as connection:
         driver: Any = guard.connection.driver_connection
         postgresql.check_encoding(driver)

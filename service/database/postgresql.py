@@ -27,17 +27,30 @@ CONFLICTS = (pg.SerializationFailure, pg.DeadlockDetected)
 """Rolled back because of another transaction: to be tried again."""
 
 
-def engine_options(url: sa.URL) -> dict[str, Any]:
+STALE_PLAN = pg.FeatureNotSupported
+"""A prepared statement whose columns changed their types; refused before anything was done."""
+
+
+def engine_options(url: sa.URL, pooler: str | None) -> dict[str, Any]:
     """Keyword arguments for `create_engine`."""
-    time_outs = {"statement_timeout": STATEMENT_TIMEOUT, "lock_timeout": LOCK_TIMEOUT}
-    ours = [f"-c {name}={int(seconds * 1000)}" for name, seconds in time_outs.items()]
-    # The operator's own options come last: they win.
-    options = [*ours, *url.normalized_query.get("options", ())]
+    arguments: dict[str, Any] = {"client_encoding": CLIENT_ENCODING}
+    if pooler == "transaction":
+        # The next statement may run on another of the server's connections.
+        arguments["prepare_threshold"] = None
+    else:
+        arguments["options"] = _options(url)
     return {
-        "connect_args": {"options": " ".join(options), "client_encoding": CLIENT_ENCODING},
+        "connect_args": arguments,
         # Looking for hstore costs each connection a query, and nothing here uses it.
         "use_native_hstore": False,
     }
+
+
+def _options(url: sa.URL) -> str:
+    time_outs = {"statement_timeout": STATEMENT_TIMEOUT, "lock_timeout": LOCK_TIMEOUT}
+    ours = [f"-c {name}={int(seconds * 1000)}" for name, seconds in time_outs.items()]
+    # The operator's own options come last: they win.
+    return " ".join([*ours, *url.normalized_query.get("options", ())])
 
 
 def listen(engine: sa.Engine) -> None:

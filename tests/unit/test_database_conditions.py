@@ -254,7 +254,7 @@ def test_another_encoding_than_utf8_stops_the_upgrade(mangling: str) -> None:
 
 
 def start_with(url: str) -> None:
-    lifecycle.begin(create_app(environment(url)).config["SQLALCHEMY_DATABASE_URI"])
+    lifecycle.begin(create_app(environment(url)).config["SQLALCHEMY_DATABASE_URI"], None)
 
 
 def test_another_encoding_than_utf8_stops_the_start(mangling: str) -> None:

@@ -1,7 +1,7 @@
 """What a body or query must look like, and what goes back. Never queries, never sees the caller.
 
-The rules of single fields are in `fields`, what belongs to which provider is in `providers`; here
-is what goes across the fields.
+The rules of single fields are in `fields` and `metadata`, what belongs to which provider is in
+`providers`; here is what goes across the fields.
 """
 
 from collections.abc import Mapping

@@ -42,6 +42,11 @@ class Message(str):
         return Message(self.code, super().format(*args, **kwargs))
 
 
+def form(example: object, **schema: Any) -> Json:
+    """A form that a value may have: a JSON Schema with an example."""
+    return {**schema, "examples": [example]}
+
+
 class Field(ma.Field[Any]):
     """A field with its rule, and how the OpenAPI document describes it."""
 
@@ -52,8 +57,7 @@ class Field(ma.Field[Any]):
     rule: ClassVar[str]
     """What a good value is: the message for any other, and the document's description."""
     accepted: ClassVar[tuple[Json, ...]]
-    """A JSON Schema with an example for each form of a value. The first is what goes back too,
-    the later ones are older clients'."""
+    """The forms of a good value. The first is what goes back too, later ones are older clients'."""
 
     def __init_subclass__(cls) -> None:
         cls.default_error_messages = {
@@ -81,19 +85,8 @@ def canonical_id(value: object) -> int | None:
 class UserId(Field):
     rule = "The platform's user: an integer from 1 to 9223372036854775807."
     accepted = (
-        {
-            "type": "integer",
-            "format": "int64",
-            "minimum": 1,
-            "maximum": LARGEST_ID,
-            "examples": [7],
-        },
-        {
-            "type": "string",
-            "pattern": f"^(?:{patterns.CANONICAL_ID})$",
-            "description": "In decimal.",
-            "examples": ["7"],
-        },
+        form(7, type="integer", format="int64", minimum=1, maximum=LARGEST_ID),
+        form("7", type="string", pattern=f"^(?:{patterns.CANONICAL_ID})$", description="Decimal."),
     )
 
     def _deserialize(self, value: Any, attr: Any, data: Any, **_: Any) -> int:
@@ -108,14 +101,7 @@ class Provider(Field):
         "Who knows the user under `ext_id`: 1 to 64 characters a-z, 0-9, ., - and _, in lower "
         "case, with a letter or digit at either end."
     )
-    accepted = (
-        {
-            "type": "string",
-            "maxLength": 64,
-            "pattern": f"^{patterns.PROVIDER}$",
-            "examples": ["facebook"],
-        },
-    )
+    accepted = (form("facebook", type="string", maxLength=64, pattern=f"^{patterns.PROVIDER}$"),)
 
     def _deserialize(self, value: Any, attr: Any, data: Any, **_: Any) -> str:
         if type(value) is not str or not _is_provider(value):
@@ -129,20 +115,14 @@ class ExtId(Field):
         "control, format or surrogate character, and no white space at either end."
     )
     accepted = (
-        {
-            "type": "string",
-            "minLength": 1,
-            "maxLength": 255,
-            "pattern": f"^{patterns.EXT_ID}$",
-            "examples": ["10158-Zq"],
-        },
-        {
-            "type": "integer",
-            "minimum": -LARGEST_EXACT_INTEGER,
-            "maximum": LARGEST_EXACT_INTEGER,
-            "description": "Stored and returned as its decimal string.",
-            "examples": [10158],
-        },
+        form("10158-Zq", type="string", minLength=1, maxLength=255, pattern=f"^{patterns.EXT_ID}$"),
+        form(
+            10158,
+            type="integer",
+            minimum=-LARGEST_EXACT_INTEGER,
+            maximum=LARGEST_EXACT_INTEGER,
+            description="Stored and returned as its decimal string.",
+        ),
     )
     default_error_messages = {
         "rounded": Message(
@@ -180,12 +160,12 @@ class ProfileUrl(Field):
         "white space or backslash; or null."
     )
     accepted = (
-        {
-            "type": "string",
-            "maxLength": LONGEST_URL,
-            "pattern": f"^{patterns.URL}$",
-            "examples": ["https://www.facebook.com/zuck"],
-        },
+        form(
+            "https://www.facebook.com/zuck",
+            type="string",
+            maxLength=LONGEST_URL,
+            pattern=f"^{patterns.URL}$",
+        ),
     )
 
     def _deserialize(self, value: Any, attr: Any, data: Any, **_: Any) -> str:
@@ -200,7 +180,7 @@ class ProfileUrl(Field):
 
 class StrictBoolean(Field):
     rule = "Whether everybody may see this association: true or false; false unless set."
-    accepted = ({"type": "boolean", "examples": [True]},)
+    accepted = (form(True, type="boolean"),)
 
     def _deserialize(self, value: Any, attr: Any, data: Any, **_: Any) -> bool:
         if type(value) is not bool:
@@ -212,7 +192,7 @@ class Decimal(Field):
     """A count or an id in a query; a validator has its bounds."""
 
     rule = "An integer in decimal, without a sign or leading zeros."
-    accepted = ({"type": "integer", "format": "int64", "minimum": 0, "examples": [100]},)
+    accepted = (form(100, type="integer", format="int64", minimum=0),)
 
     def _deserialize(self, value: Any, attr: Any, data: Any, **_: Any) -> int:
         if type(value) is not str or not _is_decimal(value):

@@ -4,25 +4,18 @@ import math
 from typing import Any
 
 from service import strict_json
-from service.schemas.fields import Field, Json
+from service.schemas.fields import Field, Json, form
 
 LARGEST_METADATA = 16 * 1024  # bytes of compact JSON
 DEEPEST_METADATA = 32  # levels; the object itself is the first
 
 _NO_NUL = {"type": "string", "pattern": r"^[^\u0000]*$"}
 _JSON_VALUE = {"$ref": "#/components/schemas/JsonValue"}
-_JSON_OBJECT = {
-    "$ref": "#/components/schemas/JsonObject",
-    "examples": [{"plan": "gold", "seats": 3}],
-}
+_EXAMPLE = {"plan": "gold", "seats": 3}
+_JSON_OBJECT = form(_EXAMPLE, **{"$ref": "#/components/schemas/JsonObject"})
 _MEMBERS = {"propertyNames": _NO_NUL, "additionalProperties": _JSON_VALUE}
 COMPONENTS: dict[str, Json] = {
-    "JsonObject": {
-        "description": "What `metadata` is.",
-        "type": "object",
-        **_MEMBERS,
-        "examples": _JSON_OBJECT["examples"],
-    },
+    "JsonObject": form(_EXAMPLE, description="What `metadata` is.", type="object", **_MEMBERS),
     "JsonValue": {
         "description": (
             "What may stand in `metadata`. A double of a whole value beyond 64 bits, such as "
@@ -52,14 +45,14 @@ class Metadata(Field):
     )
     accepted = (
         _JSON_OBJECT,
-        {
-            "type": "string",
-            "pattern": r"^[ \t\n\r]*\{[\s\S]*\}[ \t\n\r]*$",
-            "contentMediaType": "application/json",
-            "contentSchema": _JSON_OBJECT,
-            "description": "The object's JSON in a string.",
-            "examples": ['{"plan": "gold", "seats": 3}'],
-        },
+        form(
+            '{"plan": "gold", "seats": 3}',
+            type="string",
+            pattern=r"^[ \t\n\r]*\{[\s\S]*\}[ \t\n\r]*$",
+            contentMediaType="application/json",
+            contentSchema=_JSON_OBJECT,
+            description="The object's JSON in a string.",
+        ),
     )
 
     def _deserialize(self, value: Any, attr: Any, data: Any, **_: Any) -> dict[str, Any] | None:

@@ -1,35 +1,27 @@
 """What a request must be before a schema sees it: webargs' parser, stricter."""
 
-import re
 from collections.abc import Iterable, Iterator
 from typing import Any, NoReturn
-from urllib.parse import parse_qsl
 
 from flask import Request, current_app, request
 from marshmallow import RAISE, Schema, ValidationError
 from webargs.flaskparser import FlaskParser
-from werkzeug.datastructures import MIMEAccept
-from werkzeug.http import parse_accept_header, parse_options_header
 
-from service import strict_json
 from service.schemas.fields import Message, canonical_id
-from service.web import edge, errors
+from service.web import edge, errors, reading
 from service.web.errors import Entry, Problem
 
 MOST_UNKNOWN = 20
 """How many unknown fields are named one by one."""
-MOST_RANGES = 20
-_JSON_RANGES = {"application/json", errors.MEDIA_TYPE, "application/*", "*/*"}
 _LONGEST_NAME = 100
 _UNKNOWN = Message("unknown", "There is no such query parameter here; leave it out.")
-_BROKEN_ESCAPE = re.compile(rb"%(?![0-9A-Fa-f]{2})")
 
 
 class StrictParser(FlaskParser):
     """Refuses in the contract's order: 406, 413, then 400 with everything that is wrong.
 
-    webargs reads a body of another media type as empty, takes UTF-16, NaN and repeated keys,
-    and drops unknown and repeated query parameters in silence.
+    As it comes, webargs reads a body of another media type as empty, takes UTF-16, NaN and
+    repeated keys, and drops unknown and repeated query parameters in silence.
     """
 
     DEFAULT_VALIDATION_STATUS = 400
@@ -43,7 +35,7 @@ class StrictParser(FlaskParser):
 
     def parse(self, argmap: Any, req: Request | None = None, **kwargs: Any) -> Any:
         req = req or self.get_default_request()
-        _check_accept(req)
+        reading.check_accept(req)
         if (req.content_length or 0) > edge.LARGEST_BODY:
             raise errors.of_status(413)
         return super().parse(argmap, req, **kwargs)
@@ -54,16 +46,16 @@ class StrictParser(FlaskParser):
 
     def load_json(self, req: Request, schema: Schema) -> dict[str, Any]:
         """The body; and no query with it."""
-        if unwanted := _read_query(req):
+        if unwanted := reading.read_query(req):
             raise ValidationError(_unknown(unwanted))
-        found = _with_path_user(_read_json(req, _read_body(req)), req)
+        found = _with_path_user(reading.read_json(req, reading.read_body(req)), req)
         if getattr(schema, "takes_listed_providers_only", False):
             found = _with_listed_provider(found)
         return found
 
     def load_query(self, req: Request, schema: Schema) -> dict[str, Any]:
         """The query; where the path names the user, it can't."""
-        query = _read_query(req)
+        query = reading.read_query(req)
         if "user_id" in query and _path_user(req):
             query["user_id"] = _UNKNOWN
             return query
@@ -71,11 +63,11 @@ class StrictParser(FlaskParser):
 
     def load_json_or_query(self, req: Request, schema: Schema) -> dict[str, Any]:
         """The body's pair if it holds one, else the query's; the user from either."""
-        query = _read_query(req)
+        query = reading.read_query(req)
         if unwanted := [name for name in query if name not in schema.fields]:
             raise ValidationError(_unknown(unwanted))
-        raw = _read_body(req)
-        body = _read_json(req, raw) if raw else {}
+        raw = reading.read_body(req)
+        body = reading.read_json(req, raw) if raw else {}
         source = body if body.keys() & {"provider", "ext_id"} else query
         found = {name: value for name, value in source.items() if name in ("provider", "ext_id")}
         for named in (body, query):
@@ -126,78 +118,6 @@ def _entries(name: str, found: Any) -> Iterator[Entry]:
         code = getattr(message, "code", "invalid")
         is_field = name != "_schema" or code == "unknown"
         yield Entry(code, f"{where}{message}", _clip(name) if is_field else None)
-
-
-def _check_accept(req: Request) -> None:
-    header = req.environ.get("HTTP_ACCEPT")
-    if not header or header == "*/*":
-        return
-    # Werkzeug's reader takes its time: it gets what matters, and not without end.
-    ranges = [r for r in header.split(",") if r.partition(";")[0].strip().lower() in _JSON_RANGES]
-    accepted = parse_accept_header(",".join(ranges[:MOST_RANGES]), MIMEAccept)
-    if not (accepted.quality("application/json") or accepted.quality(errors.MEDIA_TYPE)):
-        raise errors.of_status(406)
-
-
-def _read_body(req: Request) -> bytes:
-    if length := req.content_length:
-        # As PEP 3333 has it: Werkzeug puts two more streams around this one.
-        try:
-            raw: bytes = req.environ["wsgi.input"].read(length)
-        except OSError:  # the client is gone
-            raise errors.of_status(400) from None
-        if len(raw) < length:
-            raise errors.of_status(400)
-        return raw
-    raw = req.get_data(cache=False)
-    if len(raw) > edge.LARGEST_BODY:  # and did not say so
-        raise errors.of_status(413)
-    return raw
-
-
-def _read_json(req: Request, raw: bytes) -> dict[str, Any]:
-    """The body as a JSON object."""
-    if req.environ.get("CONTENT_TYPE") != "application/json":
-        _check_media_type(req.environ.get("CONTENT_TYPE", ""))
-    try:
-        body = strict_json.loads(raw.decode())
-    except ValueError as error:
-        why = "not UTF-8" if isinstance(error, UnicodeDecodeError) else str(error)
-        text = f"The body is not well-formed JSON: {why}."
-        raise Problem(400, Entry("parse_error", text)) from None
-    if type(body) is not dict:
-        raise Problem(400, Entry("invalid", "The body must be a JSON object."))
-    return body
-
-
-def _check_media_type(content_type: str) -> None:
-    media_type, parameters = parse_options_header(content_type)
-    charset = parameters.get("charset", "utf-8")
-    if media_type.lower() != "application/json" or charset.lower() != "utf-8":
-        text = "Send the body as Content-Type: application/json, in UTF-8."
-        raise Problem(400, Entry("unsupported_media_type", text))
-
-
-def _read_query(req: Request) -> dict[str, Any]:
-    """The query's parameters, each at most once."""
-    if not req.query_string:
-        return {}
-    try:
-        if _BROKEN_ESCAPE.search(req.query_string):
-            raise ValueError  # which parse_qsl would take as it stands
-        pairs = parse_qsl(
-            req.query_string.decode(), keep_blank_values=True, errors="strict", max_num_fields=100
-        )
-    except ValueError:
-        text = "The query is not made of names and values in percent-encoded UTF-8."
-        raise Problem(400, Entry("parse_error", text)) from None
-    query = dict(pairs)
-    if len(query) != len(pairs):
-        names = [name for name, _ in pairs]
-        repeated = sorted({name for name in names if names.count(name) > 1})
-        text = Message("repeated", "Send this parameter once.")
-        raise ValidationError({name: [text] for name in repeated})
-    return query
 
 
 def _with_path_user(found: dict[str, Any], req: Request) -> dict[str, Any]:

@@ -1,14 +1,12 @@
 """What the OpenAPI document says of refusals: their statuses, headers and the one body."""
 
 from http import HTTPStatus
-from typing import Any
 
 from apispec import APISpec
 
+from service.schemas.fields import Json
 from service.web import errors
 from service.web.errors import Entry
-
-Json = dict[str, Any]
 
 OF_ANY_OPERATION = (405, 406, 414, 429, 500, 503)
 # Where a status has more to say than its problem's message.

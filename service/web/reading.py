@@ -1,0 +1,86 @@
+"""A request's body and query, strictly: what Werkzeug and webargs let pass is refused."""
+
+import re
+from typing import Any
+from urllib.parse import parse_qsl
+
+from flask import Request
+from marshmallow import ValidationError
+from werkzeug.datastructures import MIMEAccept
+from werkzeug.http import parse_accept_header, parse_options_header
+
+from service import strict_json
+from service.schemas.fields import Message
+from service.web import edge, errors
+from service.web.errors import Entry, Problem
+
+MOST_RANGES = 20
+_JSON_RANGES = {"application/json", errors.MEDIA_TYPE, "application/*", "*/*"}
+_BROKEN_ESCAPE = re.compile(rb"%(?![0-9A-Fa-f]{2})")
+
+
+def check_accept(req: Request) -> None:
+    """Refuse (406) who takes neither JSON nor problem+json."""
+    header = req.environ.get("HTTP_ACCEPT")
+    if not header or header == "*/*":
+        return
+    # Werkzeug's reader takes its time: it gets what matters, and not without end.
+    ranges = [r for r in header.split(",") if r.partition(";")[0].strip().lower() in _JSON_RANGES]
+    accepted = parse_accept_header(",".join(ranges[:MOST_RANGES]), MIMEAccept)
+    if not (accepted.quality("application/json") or accepted.quality(errors.MEDIA_TYPE)):
+        raise errors.of_status(406)
+
+
+def read_body(req: Request) -> bytes:
+    """The body; one that is too large is 413, whether it says so or is longer than it said."""
+    raw = req.get_data(cache=False)
+    if len(raw) < (req.content_length or 0):  # broken off: Werkzeug leaves that to the server
+        raise errors.of_status(400)
+    if len(raw) > edge.LARGEST_BODY:  # and did not say so
+        raise errors.of_status(413)
+    return raw
+
+
+def read_json(req: Request, raw: bytes) -> dict[str, Any]:
+    """The body as a JSON object."""
+    if req.environ.get("CONTENT_TYPE") != "application/json":
+        _check_media_type(req.environ.get("CONTENT_TYPE", ""))
+    try:
+        body = strict_json.loads(raw.decode())
+    except ValueError as error:
+        why = "not UTF-8" if isinstance(error, UnicodeDecodeError) else str(error)
+        text = f"The body is not well-formed JSON: {why}."
+        raise Problem(400, Entry("parse_error", text)) from None
+    if type(body) is not dict:
+        raise Problem(400, Entry("invalid", "The body must be a JSON object."))
+    return body
+
+
+def _check_media_type(content_type: str) -> None:
+    media_type, parameters = parse_options_header(content_type)
+    charset = parameters.get("charset", "utf-8")
+    if media_type.lower() != "application/json" or charset.lower() != "utf-8":
+        text = "Send the body as Content-Type: application/json, in UTF-8."
+        raise Problem(400, Entry("unsupported_media_type", text))
+
+
+def read_query(req: Request) -> dict[str, Any]:
+    """The query's parameters, each at most once."""
+    if not req.query_string:
+        return {}
+    try:
+        if _BROKEN_ESCAPE.search(req.query_string):
+            raise ValueError  # which parse_qsl would take as it stands
+        pairs = parse_qsl(
+            req.query_string.decode(), keep_blank_values=True, errors="strict", max_num_fields=100
+        )
+    except ValueError:
+        text = "The query is not made of names and values in percent-encoded UTF-8."
+        raise Problem(400, Entry("parse_error", text)) from None
+    query = dict(pairs)
+    if len(query) != len(pairs):
+        names = [name for name, _ in pairs]
+        repeated = sorted({name for name in names if names.count(name) > 1})
+        text = Message("repeated", "Send this parameter once.")
+        raise ValidationError({name: [text] for name in repeated})
+    return query

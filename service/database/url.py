@@ -53,6 +53,9 @@ def _postgresql(url: sa.URL) -> sa.URL:
         arguments = url.get_dialect()().create_connect_args(url)[1]
     except sa.exc.ArgumentError:
         raise ValueError("has hosts or ports that can't be read.") from None
+    if "@" in str(arguments.get("host")):
+        # Else the rest of the password would stand in the log, as a host that is not found.
+        raise ValueError("has an @ in its user or password; write it as %40.")
     known = {option.keyword.decode() for option in pq.Conninfo.get_defaults()}
     for name, value in arguments.items():
         if name not in known:

@@ -100,6 +100,12 @@ def test_a_host_that_says_nothing_is_passed_over(postgresql_url: str) -> None:
         answers_in_time(with_host_before(postgresql_url, f"127.0.0.1:{port}"))
 
 
+def test_an_at_sign_in_a_password_is_no_part_of_the_host() -> None:
+    sentence = refusal("postgresql://someone:hun@ter2@one/social")
+    assert "has an @ in its user or password; write it as %40" in sentence
+    assert "ter2" not in sentence
+
+
 def test_a_comma_in_a_password_makes_no_second_host() -> None:
     found = connect_arguments(start("postgresql://someone:x,y@one/social"))
     assert (found["password"], found["host"]) == ("x,y", "one")

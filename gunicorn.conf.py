@@ -6,14 +6,25 @@ WEB_CONCURRENCY (worker processes) and THREADS (a worker's threads).
 
 import atexit
 import gc
+import itertools
 import os
 import shutil
+import sys
 import tempfile
+from contextlib import suppress
 from pathlib import Path
+
+
+def _new_folder() -> str:
+    for place in (None, "/dev/shm"):  # noqa: S108 - mkdtemp's folder is private
+        with suppress(OSError):
+            return tempfile.mkdtemp(prefix="social-metrics-", dir=place)
+    return f"{os.devnull}/no-folder"  # the workers say that there are no metrics
+
 
 # Before the metrics are imported: they look for it then.
 if "PROMETHEUS_MULTIPROC_DIR" not in os.environ:
-    os.environ["PROMETHEUS_MULTIPROC_DIR"] = tempfile.mkdtemp(prefix="social-metrics-")
+    os.environ["PROMETHEUS_MULTIPROC_DIR"] = _new_folder()
 
     @atexit.register
     def _remove_metrics(
@@ -22,7 +33,10 @@ if "PROMETHEUS_MULTIPROC_DIR" not in os.environ:
         if os.getpid() == pid:  # workers inherit this
             shutil.rmtree(folder, ignore_errors=True)
 
-elif not os.access(os.environ["PROMETHEUS_MULTIPROC_DIR"], os.W_OK):
+# At a reload this file is read again. Then the service goes on, and says that it has no metrics.
+elif "service" not in sys.modules and not os.access(
+    os.environ["PROMETHEUS_MULTIPROC_DIR"], os.W_OK
+):
     raise SystemExit(
         "Configuration: PROMETHEUS_MULTIPROC_DIR must be a folder that can be written to."
     )
@@ -30,6 +44,7 @@ elif not os.access(os.environ["PROMETHEUS_MULTIPROC_DIR"], os.W_OK):
 from service.auth import key_file
 from service.config import load
 from service.database import lifecycle
+from service.telemetry import metrics
 from service.telemetry.logs import configuration
 from service.web.worker import Logger, Worker
 
@@ -88,10 +103,19 @@ def post_worker_init(worker: object) -> None:
     gc.set_threshold(20_000, 20, 20)
 
 
-def child_exit(server: object, worker: object) -> None:
-    from prometheus_client import multiprocess
+def pre_fork(server: object, worker: object) -> None:
+    # The lowest number that no worker has. The master's own, since two masters may run for a while.
+    taken = {other.slot for other in server.WORKERS.values()}
+    slots = (f"{os.getpid()}-{number}" for number in itertools.count(1))
+    worker.slot = next(slot for slot in slots if slot not in taken)
 
-    multiprocess.mark_process_dead(worker.pid)
+
+def post_fork(server: object, worker: object) -> None:
+    metrics.join(worker.slot)
+
+
+def child_exit(server: object, worker: object) -> None:
+    metrics.ended(worker.slot)
 
 
 def on_exit(server: object) -> None:

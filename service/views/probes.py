@@ -1,10 +1,14 @@
 """What monitors ask: is it alive, is it ready, how is it doing. Nothing about the inside."""
 
+import logging
+
 from flask import Blueprint, Response
 
 from service import database
 from service.telemetry import metrics
+from service.web import errors
 
+logger = logging.getLogger(__name__)
 blp = Blueprint("probes", __name__)
 
 
@@ -24,4 +28,9 @@ def readyz() -> Response:
 @blp.get("/metrics")
 def render_metrics() -> Response:
     """Prometheus' text format, over all workers. The reverse proxy keeps it from the public."""
-    return Response(metrics.render(), content_type=metrics.CONTENT_TYPE)
+    try:
+        text = metrics.render()
+    except (OSError, ValueError) as error:
+        logger.error("the metrics can't be read", extra={"reason": str(error)})
+        raise errors.of_status(503) from None
+    return Response(text, content_type=metrics.CONTENT_TYPE)

@@ -84,7 +84,7 @@ worker_tmp_dir = "/dev/shm" if os.path.isdir("/dev/shm") else None  # noqa: S108
 # Else gunicorn leaves one in the home folder.
 control_socket_disable = True
 
-logconfig_dict = configuration(_settings.log_level)
+logconfig_dict = configuration(_settings.log_level, _settings.log_format)
 
 
 def on_starting(server: object) -> None:

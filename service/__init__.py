@@ -50,7 +50,7 @@ def create_app(environ: Mapping[str, str] = os.environ) -> Flask:
         ConfigError: a setting is missing or senseless; it exits with a sentence.
     """
     settings = config.load(environ)
-    logs.init_app(settings.log_level)
+    logs.init_app(settings.log_level, settings.log_format)
     app = App(__name__)
     app.config.update(
         API_TITLE="Social associations",

@@ -105,4 +105,5 @@ def log_level(name: str) -> str:
 
 
 def log_format(text: str) -> str:
-    return one_of("json", "text")(text or ("text" if sys.stderr.isatty() else "json"))
+    terminal = sys.stderr is not None and sys.stderr.isatty()  # None: it was closed
+    return one_of("json", "text")(text or ("text" if terminal else "json"))

@@ -1,13 +1,14 @@
-"""Logs: one JSON object a line on standard error, without tokens, bodies or queries."""
+"""Logs: what a line holds and how it looks; never tokens, bodies or queries."""
 
 import logging
 import logging.config
-import os
 import traceback
 from typing import Any
 
 from flask import g, has_request_context
 from pythonjsonlogger.orjson import OrjsonFormatter
+
+from service.telemetry.standard_error import Handler
 
 logger = logging.getLogger("service.request")
 audit_logger = logging.getLogger("service.audit")
@@ -31,7 +32,7 @@ class _Formatter(OrjsonFormatter):
     """Writes where an exception came from and its kind, but not its text.
 
     That text often holds the value that caused it. Of each exception in the chain only the last
-    frames are written, so that a line stays under 4 KiB: see `_StandardError`.
+    frames are written, so that a line stays under 4 KiB: see `standard_error.Handler`.
     """
 
     def formatException(self, ei: Any) -> str:
@@ -45,25 +46,31 @@ class _Formatter(OrjsonFormatter):
         return " < ".join(found)
 
 
-class _StandardError:
-    """A stream without a buffer: each line is one call, and the kernel keeps up to 4 KiB whole."""
+class _Text(_Formatter):
+    """The same for people: the local time, what happened, and the other members that are set."""
 
-    def write(self, text: str) -> None:
-        os.write(2, text.encode(errors="backslashreplace"))
+    def jsonify_log_record(self, log_data: dict[str, Any]) -> str:
+        time, level, event = (log_data.pop(name) for name in ("time", "level", "event"))
+        members = [f"{name}={value}" for name, value in log_data.items() if value is not None]
+        line = " ".join([f"{time.astimezone():%H:%M:%S}", f"{level:7}", str(event), *members])
+        # One line each, whatever is in it.
+        return "".join(c if c.isprintable() else repr(c)[1:-1] for c in line)
 
-    def flush(self) -> None:
-        pass
 
+def configuration(level: str, form: str) -> dict[str, Any]:
+    """A `logging.config.dictConfig` that gunicorn and the application share.
 
-def configuration(level: str) -> dict[str, Any]:
-    """A `logging.config.dictConfig` that gunicorn and the application share."""
+    Args:
+        level: the least level that is logged, such as `INFO`.
+        form: `json` or `text`.
+    """
     return {
         "version": 1,
         "disable_existing_loggers": False,
         "filters": {"request_id": {"()": _RequestId}},
         "formatters": {
-            "json": {
-                "()": _Formatter,
+            "line": {
+                "()": _Text if form == "text" else _Formatter,
                 "fmt": "%(levelname)s %(name)s %(message)s",
                 "rename_fields": {"levelname": "level", "message": "event"},
                 "timestamp": "time",  # RFC 3339, in UTC
@@ -71,9 +78,8 @@ def configuration(level: str) -> dict[str, Any]:
         },
         "handlers": {
             "stderr": {
-                "class": "logging.StreamHandler",
-                "stream": _StandardError(),
-                "formatter": "json",
+                "()": Handler,
+                "formatter": "line",
                 "filters": ["request_id"],
             }
         },
@@ -95,8 +101,8 @@ def configuration(level: str) -> dict[str, Any]:
 logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
 
 
-def init_app(level: str) -> None:
-    logging.config.dictConfig(configuration(level))
+def init_app(level: str, form: str) -> None:
+    logging.config.dictConfig(configuration(level, form))
 
 
 def request_done(

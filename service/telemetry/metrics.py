@@ -120,6 +120,7 @@ TOKEN_REFUSALS = Counter("social_token_refusals_total", "Tokens refused, by why.
 TOKENS = Counter(
     "social_token_cache_total", "Tokens that were remembered (hit) or not (miss).", ["result"]
 )
+DROPPED_LINES = Counter("social_log_lines_dropped_total", "Log lines for which nobody read.")
 POOL = Gauge(
     "social_database_pool_connections",
     "Database connections of the pools, by state.",

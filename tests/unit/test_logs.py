@@ -1,7 +1,9 @@
 """What the log tells, line by line."""
 
 import json
+import logging
 import os
+import re
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -297,3 +299,30 @@ def test_without_a_token_there_is_no_reason(client: FlaskClient, lines: Lines) -
     client.post(PATH, json=facebook())
     (line,) = requests(lines())
     assert "reason" not in line
+
+
+def test_as_text_a_line_is_for_people(
+    make_app: Callable[..., Flask], capfd: pytest.CaptureFixture[str]
+) -> None:
+    client = make_app(LOG_FORMAT="text").test_client()
+    capfd.readouterr()
+    client.post(PATH, json=facebook(), headers=as_user(7) | ID)
+    (line,) = capfd.readouterr().err.splitlines()
+    make_app()  # the form is the whole process's
+    assert re.fullmatch(
+        r"\d\d:\d\d:\d\d INFO    request name=service.audit operation=create status=201 .*"
+        r"outcome=created user_id=7 provider=facebook request_id=an-id actor=7",
+        line,
+    )
+
+
+def test_as_text_a_line_break_is_no_new_line(
+    make_app: Callable[..., Flask], capfd: pytest.CaptureFixture[str]
+) -> None:
+    make_app(LOG_FORMAT="text")
+    capfd.readouterr()
+    logging.getLogger("service").warning("a\nb", extra={"reason": "c\r\x1b[31m\u2028é"})
+    written = capfd.readouterr().err
+    make_app()
+    assert written.endswith("WARNING a\\nb name=service reason=c\\r\\x1b[31m\\u2028é\n")
+    assert len(written.splitlines()) == 1

@@ -1,15 +1,18 @@
 """Around every request: its id, its headers, CORS, the longest target, its line in the log."""
 
+import logging
 import random
 import re
 import time
-from functools import lru_cache
+from functools import cache, lru_cache
 from typing import Any
 
 from flask import Flask, Response, g, request
 
 from service.telemetry import logs, metrics
 from service.web import errors
+
+logger = logging.getLogger(__name__)
 
 LONGEST_TARGET = 8 * 1024  # bytes
 LARGEST_BODY = 64 * 1024  # bytes
@@ -53,11 +56,14 @@ def init_app(app: Flask, cors_origins: frozenset[str]) -> None:
         headers.add("X-Request-ID", state.request_id)
         if cors_origins:
             _allow_origin(response, cors_origins)
-        operation = operation_of(request.endpoint)
         duration = time.perf_counter() - state.started
-        why = state.refusal, state.token_refusal
-        metrics.observe(operation, response.status_code, duration, *why)
-        logs.request_done(operation, response.status_code, duration, *why)
+        seen = operation_of(request.endpoint), response.status_code, duration
+        for note in (metrics.observe, logs.request_done):
+            try:
+                note(*seen, state.refusal, state.token_refusal)
+            except Exception as error:
+                # What was changed is changed: the answer must not deny it.
+                _say_once(note.__name__, type(error).__name__)
         return response
 
 
@@ -67,12 +73,17 @@ def operation_of(endpoint: str | None) -> str:
     return (endpoint or "none").rpartition(".")[2].removesuffix("_for_user")
 
 
+@cache
+def _say_once(what: str, kind: str) -> None:
+    logger.exception("%s failed", what)
+
+
 def _new_id() -> str:
     return f"{random.getrandbits(128):032x}"
 
 
 def _target_length(environ: dict[str, Any]) -> int:
-    # gunicorn tells the target as it was sent; elsewhere it is put together again.
+    # gunicorn hands the target on as it was sent; elsewhere it is put together again.
     target = environ.get("RAW_URI") or f"{environ['PATH_INFO']}?{environ.get('QUERY_STRING', '')}"
     return len(target)
 

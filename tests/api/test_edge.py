@@ -7,6 +7,8 @@ import pytest
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
+from service.telemetry import metrics
+from service.web import edge
 from tests.api import problems
 from tests.support.databases import ON_ONE
 from tests.support.factories import PATH, as_user, errors_of, facebook, path_of
@@ -243,3 +245,22 @@ def test_two_request_ids_are_replaced_by_one(client: FlaskClient) -> None:
     response = client.get("/healthz", headers=[("X-Request-ID", "a"), ("X-Request-ID", "b")])
     (new,) = response.headers.getlist("X-Request-ID")
     assert new not in {"a", "b", "a,b", "a, b"}
+
+
+@pytest.mark.parametrize(
+    "observer", ["service.telemetry.metrics.REQUESTS", "service.telemetry.logs.audit_logger"]
+)
+def test_a_metric_or_a_line_that_fails_changes_no_answer_and_is_said_once(
+    client: FlaskClient,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    observer: str,
+) -> None:
+    monkeypatch.setattr(observer, None)
+    metrics._of.cache_clear()
+    edge._say_once.cache_clear()
+    for ext_id in "a", "b":
+        answer = client.post(PATH, json=facebook(ext_id=ext_id), headers=as_user(7))
+        assert answer.status_code == 201
+        assert SANE.fullmatch(answer.headers["X-Request-ID"])
+    assert [record.levelname for record in caplog.records].count("ERROR") == 1

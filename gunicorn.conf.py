@@ -46,6 +46,7 @@ from service.config import load
 from service.database import lifecycle
 from service.telemetry import metrics
 from service.telemetry.logs import configuration
+from service.web import machine
 from service.web.worker import Logger, Worker
 
 # In the master: a senseless value stops it here, instead of worker after worker later.
@@ -55,10 +56,16 @@ if _settings.jwt_public_keys_file is not None:
 
 _host = f"[{_settings.host}]" if ":" in _settings.host else _settings.host
 bind = _settings.bind or f"{_host}:{_settings.port}"
-workers = _settings.web_concurrency or len(os.sched_getaffinity(0))
+workers = _settings.web_concurrency or machine.processors()
 worker_class = Worker
 logger_class = Logger
 threads = _settings.threads  # the database pool has a connection for each
+worker_connections = machine.connections(threads)
+if worker_connections <= threads:
+    raise SystemExit(
+        f"Configuration: THREADS is {threads}, and the limit of open files is too low for so many "
+        "(`ulimit -n`, LimitNOFILE)."
+    )
 
 # Longer than nginx keeps an idle connection to us (60 s): only nginx closes one, and so never
 # sends a request into a connection that is being closed.
@@ -80,7 +87,14 @@ limit_request_fields = 64
 limit_request_field_size = 8190
 
 # Heartbeats in memory: on a slow disk a worker would be taken for dead.
-worker_tmp_dir = "/dev/shm" if os.path.isdir("/dev/shm") else None  # noqa: S108 - a private file
+worker_tmp_dir = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None  # noqa: S108 - a private file
+if worker_tmp_dir is None:
+    try:
+        tempfile.gettempdir()
+    except FileNotFoundError:
+        raise SystemExit(
+            "Configuration: TMPDIR must name a folder that can be written to; no usual one can be."
+        ) from None
 # Else gunicorn leaves one in the home folder.
 control_socket_disable = True
 

@@ -30,7 +30,7 @@ def counted(server: Server, operation: str) -> float:
 
 
 def folder_of(server: Server) -> Path:
-    return next((server.directory / "tmp").glob("social-metrics-*"))
+    return next(Path(server.environ["TMPDIR"]).glob("social-metrics-*"))
 
 
 @contextmanager
@@ -124,9 +124,14 @@ def post(ext_id: str) -> bytes:
     return request("POST", PATH, json.dumps(facebook(ext_id=ext_id)).encode(), headers=as_user(7))
 
 
-def test_a_disk_that_fills_up_resets_no_connection(small_disk: Path) -> None:
+def on_disk(disk: Path) -> dict[str, str]:
+    """The settings of a service whose database and temporary files are there, but not its log."""
+    return {"TMPDIR": str(disk), "DATABASE_URL": f"sqlite:///{disk}/social.db"}
+
+
+def test_a_disk_that_fills_up_resets_no_connection(tmp_path: Path, small_disk: Path) -> None:
     """New labels after that are written to files whose room was taken at the start."""
-    with serving(small_disk, WEB_CONCURRENCY="2") as server:
+    with serving(tmp_path, WEB_CONCURRENCY="2", **on_disk(small_disk)) as server:
         before = server.workers()
         fill(small_disk)
         for n in range(20):
@@ -137,8 +142,10 @@ def test_a_disk_that_fills_up_resets_no_connection(small_disk: Path) -> None:
         assert server.workers() == before
 
 
-def test_a_worker_that_starts_on_a_full_disk_serves_without_metrics(small_disk: Path) -> None:
-    with serving(small_disk, WEB_CONCURRENCY="1") as server:
+def test_a_worker_that_starts_on_a_full_disk_serves_without_metrics(
+    tmp_path: Path, small_disk: Path
+) -> None:
+    with serving(tmp_path, WEB_CONCURRENCY="1", **on_disk(small_disk)) as server:
         assert server.send(post("a")).status == 201
         for file in folder_of(server).iterdir():
             file.unlink()

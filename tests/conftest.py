@@ -36,7 +36,10 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 def pytest_make_parametrize_id(val: object) -> str | None:
     """Show in a test's name how a long text or a dictionary begins; pytest only numbers them."""
     is_long = isinstance(val, str) and len(val) > 60
-    return ascii(val)[:60] if is_long or isinstance(val, dict | list | tuple) else None
+    if not is_long and not isinstance(val, dict | list | tuple):
+        return None
+    # Without backslashes: pytest escapes them once more when it runs twice in one process.
+    return ascii(val)[:60].replace("\\", "")
 
 
 @pytest.fixture(scope="session")

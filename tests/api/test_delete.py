@@ -166,7 +166,6 @@ def test_what_breaks_its_rule_is_refused(
         {"metadata": {"a": "\x00"}},
         {"created_at": "2026-11-23"},
     ],
-    ids=str,
 )
 def test_other_fields_of_the_body_are_ignored(stocked: FlaskClient, other: dict[str, Any]) -> None:
     response = stocked.delete(PATH, json=facebook(**other), headers=as_user(7))

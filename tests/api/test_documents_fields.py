@@ -94,7 +94,6 @@ def test_nothing_else_in_brackets_may(text: str) -> None:
         (facebook(profile_url="https://é.example/"), False),
         (facebook(profile_url="https://user@x/"), False),
     ],
-    ids=ascii,
 )
 def test_a_create_is_described_as_it_is_treated(
     client: FlaskClient, document: Document, body: Json, expected: bool
@@ -107,7 +106,6 @@ def test_a_create_is_described_as_it_is_treated(
 @pytest.mark.parametrize(
     "body",
     [facebook(), facebook(metadata=None), external(), external(show_in_profile=False)],
-    ids=str,
 )
 def test_a_change_of_nothing_is_not_described(document: Document, body: Json) -> None:
     assert not document.accepts(document.body(FIRST, "patch")["schema"], body)
@@ -126,7 +124,6 @@ def test_a_change_of_nothing_is_not_described(document: Document, body: Json) ->
         ({"ext_id": "fb-1"}, False),
         (facebook(user_id="07"), False),
     ],
-    ids=str,
 )
 def test_a_delete_is_described(document: Document, path: str, body: Json, expected: bool) -> None:
     assert document.accepts(document.body(path, "delete")["schema"], body) == expected

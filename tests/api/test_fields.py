@@ -39,10 +39,6 @@ def sized(size: int, character: str = "x") -> dict[str, Any]:
     return {"a": character * count + "x" * rest}
 
 
-def short(value: Any) -> str:
-    return ascii(value)[:40]
-
-
 @ON_BOTH
 @pytest.mark.parametrize("user_id", [1, 2**31, 2**53 + 1, 2**63 - 1, "7"])
 def test_user_id_comes_back_as_an_integer(client: FlaskClient, user_id: int | str) -> None:
@@ -62,7 +58,6 @@ def test_provider_comes_back_unchanged(client: FlaskClient, provider: str) -> No
     "ext_id",
     ["a", "0", "07", "A.b|C/d", "a b", "a\u00a0b", "\u00e9", "e\u0301", "\u5b57", "\U0001f600",
      "\ue000", "'; drop table x; --", "%_\\", "<b>", "x" * 255, "\U0001f600" * 255],
-    ids=short,
 )  # fmt: skip
 def test_ext_id_comes_back_unchanged(client: FlaskClient, ext_id: str) -> None:
     response = post(client, facebook(ext_id=ext_id))
@@ -74,7 +69,6 @@ def test_ext_id_comes_back_unchanged(client: FlaskClient, ext_id: str) -> None:
     "url",
     ["http://example.com", "https://example.com/me?a=1&b=%20#top", "HTTPS://Example.COM/Me",
      "https://example.com/".ljust(2048, "x")],
-    ids=short,
 )  # fmt: skip
 def test_profile_url_comes_back_unchanged(client: FlaskClient, url: str) -> None:
     response = post(client, facebook(profile_url=url))
@@ -99,7 +93,6 @@ def test_show_in_profile_comes_back_as_a_boolean(client: FlaskClient, value: boo
      {"a": '{"b": 1}'}, {"__proto__": {}, "$where": 1}, nested(32), nested(32, lists=True),
      sized(KIB_16), sized(KIB_16, "\u00e9"), sized(KIB_16, "\U0001f600"), sized(KIB_16 // 2, '"'),
      {"user_id": 8, "provider": "x"}],
-    ids=short,
 )  # fmt: skip
 def test_metadata_is_listed_with_its_values_unchanged(client: FlaskClient, metadata: Any) -> None:
     created = post(client, external(metadata=metadata))
@@ -115,7 +108,7 @@ def test_a_boolean_in_metadata_stays_one(client: FlaskClient, flag: bool) -> Non
     assert listed[0]["metadata"]["a"] is flag
 
 
-@pytest.mark.parametrize("number", ["7e0", "1e400", "-0", "9" * 5000], ids=short)
+@pytest.mark.parametrize("number", ["7e0", "1e400", "-0", "9" * 5000])
 def test_user_id_refuses_numbers_written_strangely(client: FlaskClient, number: str) -> None:
     body = f'{{"user_id": {number}, "provider": "facebook", "ext_id": "fb-1"}}'
     assert post(client, body).status_code == 400
@@ -124,7 +117,6 @@ def test_user_id_refuses_numbers_written_strangely(client: FlaskClient, number: 
 @pytest.mark.parametrize(
     "text",
     ['{"a": 1e999}', '{"a": -1e999}', '{"a": ' + "9" * 5000 + "}", "[" * 30000, '{"a":' * 10000],
-    ids=short,
 )
 def test_metadata_that_no_parser_should_trip_over_is_refused(
     client: FlaskClient, text: str

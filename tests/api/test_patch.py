@@ -45,7 +45,6 @@ def test_every_form_of_the_path_changes(stocked: FlaskClient, path: str) -> None
         (EXTERNAL, {"metadata": None}),
         (EXTERNAL, {"metadata": EXTERNAL["metadata"]}),
     ],
-    ids=lambda value: str(value)[:60],
 )
 def test_only_what_is_given_changes(
     stocked: FlaskClient, stored: dict[str, Any], change: dict[str, Any]
@@ -129,7 +128,6 @@ def test_a_patch_without_a_change_is_refused(
         external(show_in_profile=False),
         external(profile_url=None, show_in_profile=False),
     ],
-    ids=str,
 )
 def test_a_patch_of_only_what_counts_as_not_given_is_refused(
     stocked: FlaskClient, body: dict[str, Any]
@@ -162,7 +160,6 @@ def test_an_unknown_field_is_refused_by_name(stocked: FlaskClient, field: str) -
         (external(metadata={}, profile_url=URL), "profile_url"),
         (external(metadata={}, show_in_profile=True), "show_in_profile"),
     ],
-    ids=lambda value: str(value)[:80],
 )
 def test_a_change_keeps_the_rules_of_the_field(
     stocked: FlaskClient, body: dict[str, Any], field: str
@@ -187,7 +184,6 @@ def test_the_second_form_takes_no_query_parameters(stocked: FlaskClient, query: 
 @pytest.mark.parametrize(
     "change",
     [{"ext_id": "fb-2"}, {"ext_id": "FB-1"}, {"provider": "google"}],
-    ids=str,
 )
 def test_a_pair_the_user_does_not_have_is_not_found(
     stocked: FlaskClient, change: dict[str, str]

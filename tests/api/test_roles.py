@@ -54,7 +54,6 @@ def test_the_role_claim_is_admin_or_a_list_that_holds_it(client: FlaskClient, ro
         {"admin": True},
         {"role": "admin"},
     ],
-    ids=repr,
 )
 def test_any_other_role_claim_is_a_caller_without_the_role(
     client: FlaskClient, role: object

@@ -202,7 +202,7 @@ BAD = [
 ]
 
 
-@pytest.mark.parametrize(("name", "value"), BAD, ids=lambda value: value[:40])
+@pytest.mark.parametrize(("name", "value"), BAD)
 def test_a_senseless_value_stops_the_start_and_is_named(name: str, value: str) -> None:
     assert name in refusal(factories.environment(SQLITE) | {name: value})
 

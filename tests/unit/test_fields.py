@@ -26,10 +26,6 @@ def loaded(body: dict[str, Any], field: str) -> Any:
     return CREATE.load(json.loads(json.dumps(body)))[field]
 
 
-def short(value: Any) -> str:
-    return ascii(value)[:40]
-
-
 @pytest.mark.parametrize("field", ["user_id", "provider", "ext_id"])
 def test_a_missing_field_is_required(field: str) -> None:
     body = facebook()
@@ -57,7 +53,6 @@ def test_user_id_accepts_a_canonical_decimal_string(user_id: str) -> None:
     [0, -1, 2**63, 10**300, 7.0, 0.5, True, False, [], [7], {}, "", "0", "-1", "+7", "07", " 7",
      "7 ", "7\n", "7.0", "1e1", "0x7", "1_0", "seven", "\u0667", "\uff17", "\u00b2", "7\u0000",
      "9223372036854775808", "9" * 5000],
-    ids=short,
 )  # fmt: skip
 def test_user_id_refuses(user_id: Any) -> None:
     assert refused(facebook(user_id=user_id)) == {"user_id": "invalid"}
@@ -77,7 +72,6 @@ def test_provider_accepts(provider: str) -> None:
      ".a", "a.", ".", "a b", "a/b", "a+b", "facebook ", " facebook", "facebook\n", "facebook\u0000",
      "\u00e9", "\u0430", "\uff46", "\u0667", "\u017f", "\ud800", "p" * 65,
      7, 7.5, True, [], ["a"], {}],
-    ids=short,
 )  # fmt: skip
 def test_provider_refuses(provider: Any) -> None:
     assert refused(facebook(provider=provider)) == {"provider": "invalid"}
@@ -87,7 +81,6 @@ def test_provider_refuses(provider: Any) -> None:
     "ext_id",
     ["a", "0", "07", "-1", "A.b|C/d", "a b", "a\u00a0b", "\u00e9", "e\u0301", "\u5b57",
      "\U0001f600", "\ue000", "'; drop table x; --", "%_\\", "<b>", "x" * 255, "\U0001f600" * 255],
-    ids=short,
 )  # fmt: skip
 def test_ext_id_accepts(ext_id: str) -> None:
     assert loaded(facebook(ext_id=ext_id), "ext_id") == ext_id
@@ -99,7 +92,6 @@ def test_ext_id_accepts(ext_id: str) -> None:
      "a\nb", "a\tb", "a\u001fb", "a\u007fb", "a\u0085b", "a\u00adb", "a\u200bb", "a\u200db",
      "a\u202eb", "\ufeffa", "a\U000e0001b", "\ud800", "a\udc00b",
      7.0, 0.5, True, False, [], ["a"], {}],
-    ids=short,
 )  # fmt: skip
 def test_ext_id_refuses(ext_id: Any) -> None:
     assert refused(facebook(ext_id=ext_id)) == {"ext_id": "invalid"}
@@ -136,7 +128,6 @@ def test_too_long_a_value_says_so(field: str, value: str) -> None:
      "https://xn--bcher-kva.example/", "HTTPS://Example.COM/Me", "http://localhost/me",
      "https://example.com/~me/@you/a:b", "https://example.com?x=1",
      "https://example.com/".ljust(2048, "x")],
-    ids=short,
 )  # fmt: skip
 def test_profile_url_accepts(url: str) -> None:
     assert loaded(facebook(profile_url=url), "profile_url") == url
@@ -157,7 +148,6 @@ def test_profile_url_accepts(url: str) -> None:
      "https://b\u00fccher.example/", "https://example.com/\u00fc", "https://example.com/\u00a0",
      "https://example.com/\u200b", "https://\uff45xample.com/", "https://example.com/\ud800",
      "http://[::1/", "http://::1]/", "https://example.com:port/", 7, True, False, [], {}],
-    ids=short,
 )  # fmt: skip
 def test_profile_url_refuses(url: Any) -> None:
     assert refused(facebook(profile_url=url)) == {"profile_url": "invalid"}
@@ -168,9 +158,7 @@ def test_show_in_profile_accepts(value: bool) -> None:
     assert loaded(facebook(show_in_profile=value), "show_in_profile") is value
 
 
-@pytest.mark.parametrize(
-    "value", ["true", "false", "", "yes", "on", "1", 1, 0, 1.0, [], {}], ids=short
-)
+@pytest.mark.parametrize("value", ["true", "false", "", "yes", "on", "1", 1, 0, 1.0, [], {}])
 def test_show_in_profile_refuses(value: Any) -> None:
     assert refused(facebook(show_in_profile=value)) == {"show_in_profile": "invalid"}
 

@@ -45,7 +45,7 @@ def of_size(size: int, character: str) -> dict[str, str]:
 
 
 CHARACTERS = pytest.mark.parametrize(
-    "character", ["x", "\u00e9", "\u20ac", "\U0001f600", '"', "\\", "\n"], ids=ascii
+    "character", ["x", "\u00e9", "\u20ac", "\U0001f600", '"', "\\", "\n"]
 )
 
 
@@ -139,7 +139,7 @@ def test_other_characters_are_accepted_in_keys_and_strings(text: str, as_string:
     assert loaded(written, as_string=as_string) == json.loads(written)
 
 
-@pytest.mark.parametrize("value", [[], [{}], 1, 0, 1.5, True, False], ids=ascii)
+@pytest.mark.parametrize("value", [[], [{}], 1, 0, 1.5, True, False])
 def test_what_is_no_object_is_refused(value: object) -> None:
     with pytest.raises(ValidationError, match="metadata"):
         CREATE.load(external(metadata=value))
@@ -150,7 +150,6 @@ def test_what_is_no_object_is_refused(value: object) -> None:
     ["", " ", "x", "{", "[]", "1", "true", "null", '"x"', '"{}"', "{}x", "{}{}", "{'a': 1}",
      "\ufeff{}", '{"a": 1, "a": 1}', '{"b": {"a": 1, "a": 2}}', '{"a": [{"b": 1, "b": 2}]}',
      "[" * 30_000, '{"a": ' + "[" * 8_000 + "]" * 8_000 + "}"],
-    ids=lambda text: ascii(text)[:30],
 )  # fmt: skip
 def test_a_string_that_holds_no_object_is_refused(text: str) -> None:
     assert code(text, as_string=True) == "invalid"

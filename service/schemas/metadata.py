@@ -19,7 +19,7 @@ COMPONENTS: dict[str, Json] = {
     "JsonValue": {
         "description": (
             "What may stand in `metadata`. A double of a whole value beyond 64 bits, such as "
-            "1e300, may too: JSON Schema can't tell it from such an integer, which may not."
+            "1e300, may too: JSON Schema can't distinguish it from such an integer, which may not."
         ),
         # Generators of clients fail at a type that holds itself; this they take as any value.
         "if": {"type": ["object", "array"]},

@@ -155,5 +155,5 @@ def _of_unavailable(error: Exception) -> Response:
 
 def _of_bug(error: Exception) -> Response:
     logger.exception("unforeseen error")
-    message = f"Something went wrong here; the log tells more under request id {g.request_id}."
+    message = f"Something went wrong here; the log has more under request id {g.request_id}."
     return respond(500, [Entry("error", message)], {})

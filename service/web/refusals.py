@@ -25,7 +25,7 @@ _DESCRIPTIONS = {
 _ENTRIES = {
     400: Entry("required", "This field is required.", "ext_id"),
     409: Entry("unique", "This provider and ext_id are linked already, or with other values."),
-    500: Entry("error", "Something went wrong here; the log tells more under request id 0b7f2c61."),
+    500: Entry("error", "Something went wrong here; the log has more under request id 0b7f2c61."),
 }
 _HEADERS: dict[str, Json] = {
     "X-Request-ID": {

@@ -26,6 +26,16 @@ def _authorize(headers: dict[str, str]) -> dict[str, str]:
     return headers | (as_user(int(found[1])) if found[1] else as_admin())
 
 
+# What no example can foresee: a time and an id have the form that they have there.
+_OF_THE_MOMENT = re.compile(
+    r'("occurred_at": ?)"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z"|("request_id": ?)"[0-9a-f]{32}"'
+)
+
+
+def _lasting(text: str) -> object:
+    return json.loads(_OF_THE_MOMENT.sub(r'\1\2"?"', text))
+
+
 def test_the_examples_are_true(client: FlaskClient) -> None:
     blocks = [_parse(block) for block in _BLOCK.findall(README.read_text())]
     assert len(blocks) >= 20
@@ -38,6 +48,6 @@ def test_the_examples_are_true(client: FlaskClient) -> None:
         for name, value in answer[1].items():
             assert response.headers[name] == value, request
         if answer[2]:
-            assert response.get_json() == json.loads(answer[2]), request
+            assert _lasting(response.get_data(as_text=True)) == _lasting(answer[2]), request
         else:
             assert response.get_data() == b""

@@ -17,7 +17,6 @@ def test_another_parameter_of_the_path_reaches_the_view(
     def view(**parameters: int) -> dict[str, int]:
         return parameters
 
-    view._apidoc = {}  # type: ignore[attr-defined]  # as on every view of a blueprint
     with application(f"sqlite:///{tmp_path}/unused.db") as app:
         app.add_url_rule("/<user_id:user_id>/<int:event_id>", view_func=decorator(view))
         response = app.test_client().get("/7/3", headers=as_user(7))

@@ -16,13 +16,11 @@ from pathlib import Path
 
 import flask_migrate
 import pytest
-import sqlalchemy as sa
 from flask import Flask
 from flask.testing import FlaskClient, FlaskCliRunner
 
 from service import create_app
 from service.database import db
-from service.models import EventCounter
 from tests.support import databases, factories, postgresql
 
 
@@ -95,11 +93,8 @@ def shared_app(database_url: str) -> Iterator[Flask]:
 @pytest.fixture
 def app(shared_app: Flask) -> Flask:
     """The application with default settings on an empty database."""
-    with shared_app.app_context(), db.engine.begin() as connection:
-        for table in reversed(db.metadata.sorted_tables):
-            if table is not EventCounter.__table__:
-                connection.execute(sa.delete(table))
-        connection.execute(sa.update(EventCounter).values(last_id=0, pruned_id=0))
+    with shared_app.app_context():
+        databases.empty()
     return shared_app
 
 

@@ -61,8 +61,8 @@ def _number(run: Run, parameters: Mapping[str, Any]) -> list[Row]:
     """
     ((last,),) = run(_lock_counter, {})
     given = run(_give_ids, {"last": last})
-    if given:
-        run(_set_counter, {"last": max(given).id})
+    # Empty where somebody else has numbered meanwhile.
+    run(_set_counter, {"last": max((row.id for row in given), default=last)})
     return given
 
 

@@ -10,7 +10,6 @@ from functools import cache
 from typing import Any
 
 import pytest
-import sqlalchemy as sa
 from flask import Flask
 from flask.testing import FlaskClient
 from hypothesis import HealthCheck, Phase, settings
@@ -23,10 +22,9 @@ from hypothesis.stateful import (
 )
 from werkzeug.test import TestResponse
 
-from service.database import db
 from service.store import admins
 from tests.security.reference import Call, Caller, Reference, canonical
-from tests.support import factories, stored
+from tests.support import databases, factories, stored
 from tests.support.databases import ON_SQLITE
 
 STEPS = int(os.environ.get("MODEL_STEPS", "400"))
@@ -123,9 +121,8 @@ class Service(RuleBasedStateMachine):
         self.client: FlaskClient = app.test_client()
         self.reference = Reference(CAP)
         self.refusals: dict[tuple[int, str], bytes] = {}
-        with app.app_context(), db.engine.begin() as connection:
-            for table in db.metadata.sorted_tables:
-                connection.execute(sa.delete(table))
+        with app.app_context():
+            databases.empty()
 
     @rule(caller=some_caller, call=write("POST"))
     def create(self, caller: Caller, call: Call) -> None:

@@ -15,6 +15,7 @@ from flask import Flask
 from service import create_app
 from service.database import db, execute
 from service.database.statements import Statement
+from service.models import EventCounter
 from tests.support import factories
 
 KINDS = ("sqlite", "postgresql")
@@ -176,3 +177,11 @@ def listening(event: str, listener: Callable[..., Any], **options: Any) -> Itera
         yield
     finally:
         sa.event.remove(engine, event, listener)
+
+
+def empty() -> None:
+    """Make the current application's database as it is after the migrations."""
+    with db.engine.begin() as connection:
+        for table in reversed(db.metadata.sorted_tables):
+            connection.execute(sa.delete(table))
+        connection.execute(sa.insert(EventCounter).values(id=1, last_id=0, pruned_id=0))

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any
 
 import psycopg
@@ -207,7 +208,7 @@ def test_who_follows_the_feed_beside_writers_misses_and_doubles_nothing(app: Fla
     with ThreadPoolExecutor(10) as pool:
         writing = [pool.submit(in_context, app, lambda n=n: write(n)) for n in range(8)]  # type: ignore[misc]
         while len(seen) < 160 and not any(w.done() and w.exception() for w in writing):
-            seen += patiently(lambda: feed(after=seen[-1].id if seen else 0, limit=7))
+            seen += patiently(partial(feed, seen[-1].id if seen else 0, 7))
         for writer in writing:
             writer.result(60)
     assert [event.id for event in seen] == list(range(1, 161))

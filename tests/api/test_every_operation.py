@@ -1,0 +1,65 @@
+"""What holds for each operation of the document, also for those that come later."""
+
+from collections import defaultdict
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+
+from service.web.edge import operation_of
+from tests.api import openapi
+from tests.support.databases import ON_ONE
+from tests.support.factories import as_admin, errors_of
+
+pytestmark = ON_ONE
+
+
+def operations(client: FlaskClient) -> Iterator[tuple[str, str, dict[str, Any]]]:
+    """Address, method and keyword arguments of a request by an admin, for each operation."""
+    for path, described in openapi.read(client).root["paths"].items():
+        address = path
+        for parameter in described.get("parameters", []):
+            address = address.replace(f"{{{parameter['name']}}}", "7")
+        for method in described.keys() - {"parameters"}:
+            body = {"json": {}} if "requestBody" in described[method] else {}
+            yield address, method, {"headers": as_admin(), **body}
+
+
+@pytest.mark.parametrize("query", ["no-such=1", "no-such=1&user_id=7&provider=facebook&cursor=x"])
+def test_an_unknown_parameter_is_refused(client: FlaskClient, query: str) -> None:
+    for address, method, options in operations(client):
+        answer = client.open(f"{address}?{query}", method=method, **options)
+        assert answer.status_code == 400, (method, address)
+        assert errors_of(answer)["no-such"] == "unknown", (method, address)
+
+
+def test_who_takes_no_json_is_406(client: FlaskClient) -> None:
+    for address, method, options in operations(client):
+        options["headers"]["Accept"] = "text/html"
+        answer = client.open(address, method=method, **options)
+        assert answer.status_code == 406, (method, address)
+
+
+def test_the_slash_at_the_end_may_be_left_out(client: FlaskClient) -> None:
+    for address, method, options in operations(client):
+        assert address.endswith("/")
+        statuses = {
+            client.open(path, method=method, **options).status_code
+            for path in (address, address[:-1])
+        }
+        assert len(statuses) == 1, (method, address, statuses)
+        assert statuses.isdisjoint({404, 405, 500}), (method, address)
+
+
+def test_every_parameter_of_a_path_has_a_description(client: FlaskClient) -> None:
+    for path, described in openapi.read(client).root["paths"].items():
+        assert all(parameter["description"] for parameter in described.get("parameters", [])), path
+
+
+def test_an_operation_s_name_for_log_and_metrics_is_that_of_one_blueprint(app: Flask) -> None:
+    blueprints = defaultdict(set)
+    for endpoint in app.view_functions:
+        blueprints[operation_of(endpoint)].add(endpoint.rpartition(".")[0])
+    assert not {name for name, of in blueprints.items() if len(of) > 1}

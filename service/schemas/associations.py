@@ -27,7 +27,7 @@ class _Association(RequestSchema):
     provider = fields.Provider(required=True)
     ext_id = fields.ExtId(required=True)
     profile_url = fields.ProfileUrl(allow_none=True)
-    show_in_profile = fields.StrictBoolean()
+    show_in_profile = fields.ShowInProfile()
     metadata = Metadata(allow_none=True)
 
     def on_bind_field(self, field_name: str, field_obj: ma.Field[Any]) -> None:
@@ -143,7 +143,7 @@ class AssociationSchema(Schema):
     provider = fields.Provider(dump_only=True)
     ext_id = fields.ExtId(dump_only=True)
     profile_url = fields.ProfileUrl(dump_only=True, allow_none=True)
-    show_in_profile = fields.StrictBoolean(dump_only=True)
+    show_in_profile = fields.ShowInProfile(dump_only=True)
     metadata = Metadata(dump_only=True, allow_none=True)
 
     def dump(self, obj: Any, *, many: bool | None = None) -> Any:

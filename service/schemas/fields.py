@@ -178,7 +178,7 @@ class ProfileUrl(Field):
         return value
 
 
-class StrictBoolean(Field):
+class ShowInProfile(Field):
     rule = "Whether everybody may see this association: true or false; false unless set."
     accepted = (form(True, type="boolean"),)
 

@@ -23,7 +23,7 @@ GOOD: dict[type[fields.Field], Any] = {
     fields.Provider: "facebook",
     fields.ExtId: "fb-1",
     fields.ProfileUrl: "https://example.com/",
-    fields.StrictBoolean: True,
+    fields.ShowInProfile: True,
     fields.Decimal: "7",
     Metadata: {},
 }

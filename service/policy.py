@@ -19,7 +19,7 @@ Rule = Callable[[Actor | None, int | None], bool]
 
 
 def may_manage(actor: Actor | None, user_id: int | None) -> bool:
-    """Create, change and delete associations of `user_id`: that user, or an admin."""
+    """Change associations of `user_id` and see their history: that user, or an admin."""
     return actor is not None and (actor.user_id == user_id or actor.is_admin)
 
 

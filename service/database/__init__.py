@@ -1,7 +1,7 @@
 """The database: `execute` is the one way in.
 
-Each statement is a transaction of its own (autocommit): one round trip, and nothing half done.
-It has its answer within two seconds, or raises.
+Each statement is a transaction of its own (autocommit), in one round trip; what takes several is
+a `Transaction`. Either has its answer within two seconds, or raises; nothing is half done.
 """
 
 import random

@@ -132,9 +132,9 @@ def audit(outcome: str, user_id: int | None, provider: str | None) -> None:
     The ext_id and metadata stay out of it.
 
     Args:
-        outcome: `created`, `changed`, `deleted` or `refused`.
-        user_id: whose association it is (the actor's id comes from the filter); None for
-            a look-up of whose it is.
-        provider: where; None when it was refused before that was known.
+        outcome: `created`, `changed`, `deleted`, `erased` or `refused`.
+        user_id: whose associations it concerns (the actor's id comes from the filter); None when
+            an operation for admins was refused.
+        provider: where; None for all, and when it was refused before that was known.
     """
     g.audit = {"outcome": outcome, "user_id": user_id, "provider": provider}

@@ -77,7 +77,9 @@ class EventSchema(Schema):
     )
 
     def dump(self, obj: Any, *, many: bool | None = None) -> Any:
-        return [representation(row) for row in obj] if many else representation(obj)
+        if self.many if many is None else many:
+            return [representation(row) for row in obj]
+        return representation(obj)
 
 
 class FeedSchema(Schema):

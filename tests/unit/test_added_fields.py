@@ -1,6 +1,7 @@
 """Schemas and fields without HTTP: what holds for fields that are not there yet."""
 
 from copy import deepcopy
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -15,6 +16,7 @@ from service.schemas.associations import (
     PairSchema,
     QuerySchema,
 )
+from service.schemas.events import EventSchema
 from service.schemas.fields import Message
 from service.schemas.metadata import Metadata
 
@@ -116,6 +118,18 @@ def test_a_representation_holds_the_identity_and_the_provider_s_details(provider
 def test_a_list_is_as_long_as_what_it_is_made_of() -> None:
     row = Row(**PAIR, **providers.UNSET)
     assert len(AssociationSchema(many=True).dump([row, row])) == 2
+
+
+def test_a_list_of_events_is_as_long_as_what_it_is_made_of() -> None:
+    event = Row(
+        **PAIR,
+        id=17,
+        type="association.created",
+        occurred_at=datetime.now(UTC),
+        actor_id=None,
+        request_id=None,
+    )
+    assert len(EventSchema(many=True).dump([event, event])) == 2
 
 
 def test_all_that_is_wrong_is_reported_at_once() -> None:

@@ -1,5 +1,6 @@
 """`flask db backup`: a copy that stands alone, or a sentence."""
 
+import os
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -54,19 +55,33 @@ def test_a_backup_is_for_its_owner_only(app: Flask, tmp_path: Path) -> None:
     assert (tmp_path / "backup.db").stat().st_mode & 0o777 == 0o600
 
 
-def test_a_backup_takes_the_place_of_an_older_one(app: Flask, tmp_path: Path) -> None:
+def test_a_backup_never_takes_the_place_of_a_file(app: Flask, tmp_path: Path) -> None:
     back_up(app, tmp_path / "backup.db")
     admins.grant(8)
-    assert back_up(app, tmp_path / "backup.db").exit_code == 0
-    assert rows(tmp_path / "backup.db") == [(7,), (8,)]
-
-
-def test_a_backup_that_fails_leaves_the_older_one(app: Flask, tmp_path: Path) -> None:
-    back_up(app, tmp_path / "backup.db")
-    (tmp_path / "social.db").rename(tmp_path / "moved.db")
-    assert "can't be copied: SQLITE_CANTOPEN" in refusal(back_up(app, tmp_path / "backup.db"))
+    assert "is there already" in refusal(back_up(app, tmp_path / "backup.db"))
     assert rows(tmp_path / "backup.db") == [(7,)]
     assert {file.name for file in tmp_path.glob("*backup*")} == {"backup.db"}
+
+
+def test_a_file_that_comes_meanwhile_stays(
+    app: Flask, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    synced = os.fsync
+
+    def come(descriptor: int) -> None:
+        synced(descriptor)
+        (tmp_path / "backup.db").write_text("another's")
+
+    monkeypatch.setattr(os, "fsync", come)
+    assert "is there already" in refusal(back_up(app, tmp_path / "backup.db"))
+    assert (tmp_path / "backup.db").read_text() == "another's"
+    assert {file.name for file in tmp_path.glob("*backup*")} == {"backup.db"}
+
+
+def test_a_backup_that_fails_leaves_nothing(app: Flask, tmp_path: Path) -> None:
+    (tmp_path / "social.db").rename(tmp_path / "moved.db")
+    assert "can't be copied: SQLITE_CANTOPEN" in refusal(back_up(app, tmp_path / "backup.db"))
+    assert not list(tmp_path.glob("*backup*"))
 
 
 def test_the_database_itself_is_no_place_for_a_backup(tmp_path: Path) -> None:

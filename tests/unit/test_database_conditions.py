@@ -165,17 +165,27 @@ def an_unreadable_file(url: str, folder: Path) -> str:
     return f"sqlite:///{folder}/social.db"
 
 
-FAILURES = pytest.mark.parametrize(
-    ("make", "words"),
-    [
-        (a_wrong_database, 'database "no_such_database" does not exist'),
-        (a_wrong_role, "no_such_role"),
-        (an_unknown_host, "nowhere.invalid"),
-        (a_closed_port, "Connection refused"),
-        (an_unreadable_file, "SQLITE_CANTOPEN"),
-    ],
-    ids=lambda value: getattr(value, "__name__", "words"),
-)
+def no_database(url: str, folder: Path) -> str:
+    (folder / "social.db").write_bytes(b"no database " * 1000)
+    return f"sqlite:///{folder}/social.db"
+
+
+UNREACHABLE = [
+    (a_wrong_database, 'database "no_such_database" does not exist'),
+    (a_wrong_role, "no_such_role"),
+    (an_unknown_host, "nowhere.invalid"),
+    (a_closed_port, "Connection refused"),
+    (an_unreadable_file, "SQLITE_CANTOPEN"),
+]
+
+
+def each(failures: list[tuple[Any, str]]) -> pytest.MarkDecorator:
+    return pytest.mark.parametrize(
+        ("make", "words"), failures, ids=lambda value: getattr(value, "__name__", "words")
+    )
+
+
+FAILURES = each([*UNREACHABLE, (no_database, "SQLITE_NOTADB")])
 Make = Callable[[str, Path], str]
 
 
@@ -226,15 +236,16 @@ def test_a_mistake_in_a_migration_keeps_its_trace() -> None:
         raise psycopg.errors.SyntaxError("at or near")
 
 
-def test_a_file_that_is_no_database_is_not_ready(tmp_path: Path, reasons: Reasons) -> None:
-    with application(no_database(tmp_path)) as app:
-        assert app.test_client().get("/readyz").status_code == 503
-    assert reasons() == ["SQLITE_NOTADB"]
-
-
-def no_database(folder: Path) -> str:
-    (folder / "social.db").write_bytes(b"no database " * 1000)
-    return f"sqlite:///{folder}/social.db"
+@EACH_REQUEST
+def test_a_file_that_is_damaged_is_503(tmp_path: Path, reasons: Reasons, ask: Ask) -> None:
+    url = f"sqlite:///{tmp_path}/social.db"
+    migrate(url)
+    with (tmp_path / "social.db").open("r+b") as file:
+        file.seek(100)
+        file.write(b"\xff" * 100_000)
+    with application(url) as app:
+        assert ask(app.test_client()).status_code == 503
+    assert reasons()[0].startswith("SQLITE_CORRUPT")
 
 
 # encodings
@@ -290,10 +301,10 @@ def test_all_characters_are_kept_whatever_the_client_s_encoding_is_set_to(
 
 def test_a_file_that_is_no_database_stops_the_start(tmp_path: Path) -> None:
     with pytest.raises(SystemExit, match="a file that is no SQLite database"):
-        start_with(no_database(tmp_path))
+        start_with(no_database("", tmp_path))
 
 
-@FAILURES
+@each(UNREACHABLE)
 def test_a_database_that_can_not_be_reached_does_not_stop_the_start(
     postgresql_url: str, tmp_path: Path, make: Make, words: str
 ) -> None:

@@ -12,7 +12,7 @@ import pytest
 import sqlalchemy as sa
 
 from service.database import db
-from service.store import admins
+from service.store import admins, events
 from tests.support import stored
 from tests.support.databases import application, empty_postgresql, migrate
 from tests.support.processes import ROOT
@@ -36,6 +36,8 @@ def filled(tmp_path: Path) -> Path:
         stored.link(provider="external", ext_id="ex-1", metadata=metadata)
         moment = datetime(2026, 3, 29, 2, 30, 0, 123456, UTC)
         stored.insert(ext_id="old", created_at=moment)
+        events.feed(0, 10)  # gives ids to what is there; the next one has none yet
+        stored.link(ext_id="late")
     return file
 
 
@@ -48,8 +50,11 @@ def target(postgresql_url: str) -> Iterator[str]:
 
 def everything(url: str) -> list[object]:
     with application(url), db.engine.connect() as connection:
-        grants = connection.execute(sa.select(db.metadata.tables["admin_grant"])).all()
-        return [stored.rows(), [tuple(row) for row in grants]]
+        others = [table for name, table in db.metadata.tables.items() if name != stored.TABLE.name]
+        rows = [
+            connection.execute(sa.select(table).order_by(*table.primary_key)) for table in others
+        ]
+        return [stored.rows(), *([tuple(row) for row in found] for found in rows)]
 
 
 def test_all_rows_are_the_same_afterwards(filled: Path, target: str, tmp_path: Path) -> None:
@@ -72,5 +77,8 @@ def test_all_rows_are_the_same_afterwards(filled: Path, target: str, tmp_path: P
         check=True,
         stdout=subprocess.PIPE,
     )
-    assert moved.stdout.split("\n") == ["COPY 4", "COPY 1", ""]
+    assert moved.stdout.split("\n") == ["COPY 5", "COPY 1", "COPY 4", "COPY 1", ""]
     assert everything(target) == everything(f"sqlite:///{filled}")
+    with application(target):
+        stored.link(ext_id="after the move")
+        assert [event.id for event in events.feed(0, 10)] == [1, 2, 3, 4, 5]

@@ -9,15 +9,19 @@ from typing import Any
 import orjson
 
 
+class NotStrict(ValueError):
+    """Python's own reader would have taken it."""
+
+
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     found = dict(pairs)
     if len(found) != len(pairs):
-        raise ValueError("a key stands twice in one object")
+        raise NotStrict("a key stands twice in one object")
     return found
 
 
 def _refuse_constant(name: str) -> Any:
-    raise ValueError(f"{name} is not JSON")
+    raise NotStrict(f"{name} is not JSON")
 
 
 _decode = json.JSONDecoder(object_pairs_hook=_unique, parse_constant=_refuse_constant).decode
@@ -41,5 +45,9 @@ def loads(text: str) -> Any:
     """
     try:
         return _decode(text)
+    except (json.JSONDecodeError, NotStrict):
+        raise
     except RecursionError:
         raise ValueError("nested too deeply") from None
+    except ValueError:  # int's, which advises a programmer
+        raise ValueError("an integer has thousands of digits") from None

@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import flask_migrate
+import hypothesis
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient, FlaskCliRunner
@@ -22,6 +23,10 @@ from flask.testing import FlaskClient, FlaskCliRunner
 from service import create_app
 from service.database import db
 from tests.support import databases, factories, postgresql
+
+# An example may take long because the machine has other things to do.
+hypothesis.settings.register_profile("patient", deadline=None)
+hypothesis.settings.load_profile("patient")
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:

@@ -17,7 +17,6 @@ pytestmark = ON_ONE
 # The fixtures only lend a client; whatever an example stores, the next one may meet.
 anything_goes = settings(
     max_examples=100,
-    deadline=None,
     database=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )

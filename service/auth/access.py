@@ -68,7 +68,24 @@ def _identify() -> Token | None:
 
 
 def bearer_required(view: Callable[..., Any]) -> Callable[..., Any]:
-    """Refuse who sends no good token (401) or may not manage the path's user (403).
+    """Refuse who sends no good token (401) or may not manage the path's user (403)."""
+
+    def check(user_id: int | None) -> None:
+        if user_id is not None:
+            authorize(policy.may_manage, user_id)
+
+    return _token_required(view, check)
+
+
+def admin_required(view: Callable[..., Any]) -> Callable[..., Any]:
+    """Refuse who sends no good token (401) or is no admin (403), whoever the path's user is."""
+    return _token_required(view, lambda _: authorize(policy.is_for_admins))
+
+
+def _token_required(
+    view: Callable[..., Any], check: Callable[[int | None], None]
+) -> Callable[..., Any]:
+    """The view behind a token and a check of the path's user.
 
     That user is taken out of the view's arguments: the parser puts it into the fields.
     """
@@ -77,22 +94,7 @@ def bearer_required(view: Callable[..., Any]) -> Callable[..., Any]:
     def wrapper(*args: Any, user_id: int | None = None, **kwargs: Any) -> Any:
         if _identify() is None:
             _ask_for_token()
-        if user_id is not None:
-            authorize(policy.may_manage, user_id)
-        return view(*args, **kwargs)
-
-    documented: Callable[..., Any] = Blueprint.doc(security=BEARER_REQUIRED)(wrapper)
-    return documented
-
-
-def admin_required(view: Callable[..., Any]) -> Callable[..., Any]:
-    """Refuse who sends no good token (401) or is no admin (403), whoever the path's user is."""
-
-    @wraps(view)
-    def wrapper(*args: Any, user_id: int | None = None, **kwargs: Any) -> Any:
-        if _identify() is None:
-            _ask_for_token()
-        authorize(policy.is_for_admins)
+        check(user_id)
         return view(*args, **kwargs)
 
     documented: Callable[..., Any] = Blueprint.doc(security=BEARER_REQUIRED)(wrapper)

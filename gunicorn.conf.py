@@ -82,7 +82,7 @@ secure_scheme_headers = {}
 forwarder_headers = ""
 forwarded_allow_ips = "*"
 
-limit_request_line = 8190  # the most gunicorn can be told; the contract says 8 KiB
+limit_request_line = 8190  # the most that gunicorn takes; the contract says 8 KiB
 limit_request_fields = 64
 limit_request_field_size = 8190
 

@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from service.database.timeouts import LOCK_TIMEOUT
 
 
-def engine_options(url: sa.URL, pooler: None) -> dict[str, Any]:
+def engine_options(url: sa.URL, pooler: str | None) -> dict[str, Any]:
     """Keyword arguments for `create_engine`."""
     return {"connect_args": {"timeout": LOCK_TIMEOUT}}
 

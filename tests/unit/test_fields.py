@@ -80,7 +80,9 @@ def test_provider_refuses(provider: Any) -> None:
 @pytest.mark.parametrize(
     "ext_id",
     ["a", "0", "07", "-1", "A.b|C/d", "a b", "a\u00a0b", "\u00e9", "e\u0301", "\u5b57",
-     "\U0001f600", "\ue000", "'; drop table x; --", "%_\\", "<b>", "x" * 255, "\U0001f600" * 255],
+     "\U0001f600", "\ue000", "'; drop table x; --", "%_\\", "<b>", "x" * 255, "\U0001f600" * 255,
+     # Letters that show nothing: docs/security.md says so.
+     "a\u3164", "\u115f", "a\u034fb", "a\ufe0f", "a\U000e0100"],
 )  # fmt: skip
 def test_ext_id_accepts(ext_id: str) -> None:
     assert loaded(facebook(ext_id=ext_id), "ext_id") == ext_id

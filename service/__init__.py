@@ -7,6 +7,7 @@ In front, what it is about:
     policy       who may do what
     schemas/     what bodies and queries must look like; the rule for `external`
     store/       every query and every write
+    webhooks/    every event to every address
     models       the tables
     config/      from the environment to settings
     strict_json  the one JSON reader and writer
@@ -32,7 +33,9 @@ from service import config, database
 from service.auth import access
 from service.commands import admins as admin_commands
 from service.commands import database as database_commands
+from service.commands import events as event_commands
 from service.commands import tokens as token_commands
+from service.commands import users as user_commands
 from service.telemetry import logs
 from service.views import associations, docs, events, probes, users
 from service.web import edge, errors, openapi
@@ -58,6 +61,9 @@ def create_app(environ: Mapping[str, str] = os.environ) -> Flask:
         MIGRATIONS=MIGRATIONS,
         PROVIDERS=settings.providers,
         MAX_ASSOCIATIONS_PER_USER=settings.max_associations_per_user,
+        WEBHOOK_URLS=settings.webhook_urls,
+        WEBHOOK_SECRETS=settings.webhook_secret,
+        EVENTS_RETENTION_DAYS=settings.events_retention_days,
         JWT_MAX_LIFETIME=settings.jwt_max_lifetime,
         JWT_ROLE_CLAIM=settings.jwt_role_claim,
     )
@@ -74,6 +80,8 @@ def create_app(environ: Mapping[str, str] = os.environ) -> Flask:
     db_commands.add_command(database_commands.backup)
     app.cli.add_command(token_commands.group)
     app.cli.add_command(admin_commands.group)
+    app.cli.add_command(user_commands.group)
+    app.cli.add_command(event_commands.group)
     app.register_blueprint(probes.blp)
     app.register_blueprint(docs.blp)
     openapi.init_app(app, associations.blp, events.blp, users.blp)

@@ -177,3 +177,30 @@ class EventCounter(Model):
     # The largest id that was given, and the largest that was pruned.
     last_id: Mapped[int] = mapped_column(sa.BigInteger)
     pruned_id: Mapped[int] = mapped_column(sa.BigInteger)
+
+
+class Webhook(Model):
+    """How far the events are delivered to one address."""
+
+    __tablename__ = "social_webhook"
+    __table_args__ = (
+        sa.PrimaryKeyConstraint("url"),
+        sa.CheckConstraint("acknowledged_id >= 0 AND attempts >= 0", "nothing_is_negative"),
+        sa.CheckConstraint(
+            "(attempts = 0) = (failing_id IS NULL) "
+            "AND (failing_id IS NULL) = (failing_since IS NULL) "
+            "AND (failing_id IS NULL) = (next_attempt_at IS NULL)",
+            "failures_have_an_event_and_times",
+        ),
+    )
+
+    url: Mapped[str] = mapped_column(sa.String(2048))
+    # All events up to this one were acknowledged, given up or are gone.
+    acknowledged_id: Mapped[int] = mapped_column(sa.BigInteger)
+    # Of the event that comes next, when attempts have failed.
+    failing_id: Mapped[int | None] = mapped_column(sa.BigInteger)
+    attempts: Mapped[int] = mapped_column(sa.Integer)
+    failing_since: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    next_attempt_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    # Since the receiver said that it is gone for good.
+    stopped_at: Mapped[datetime | None] = mapped_column(UtcDateTime)

@@ -92,9 +92,29 @@ def upgrade() -> None:
         _check("social_event_counter", "id = 1", "there_is_one_row"),
         _check("social_event_counter", "pruned_id <= last_id", "pruned_events_had_an_id"),
     )
+    op.create_table(
+        "social_webhook",
+        sa.Column("url", sa.String(2048), nullable=False),
+        sa.Column("acknowledged_id", sa.BigInteger, nullable=False),
+        sa.Column("failing_id", sa.BigInteger),
+        sa.Column("attempts", sa.Integer, nullable=False),
+        sa.Column("failing_since", sa.DateTime(timezone=True)),
+        sa.Column("next_attempt_at", sa.DateTime(timezone=True)),
+        sa.Column("stopped_at", sa.DateTime(timezone=True)),
+        sa.PrimaryKeyConstraint("url", name="pk_social_webhook"),
+        _check("social_webhook", "acknowledged_id >= 0 AND attempts >= 0", "nothing_is_negative"),
+        _check(
+            "social_webhook",
+            "(attempts = 0) = (failing_id IS NULL) "
+            "AND (failing_id IS NULL) = (failing_since IS NULL) "
+            "AND (failing_id IS NULL) = (next_attempt_at IS NULL)",
+            "failures_have_an_event_and_times",
+        ),
+    )
     op.bulk_insert(counter, [{"id": 1, "last_id": 0, "pruned_id": 0}])
 
 
 def downgrade() -> None:
+    op.drop_table("social_webhook")
     op.drop_table("social_event_counter")
     op.drop_table("social_event")

@@ -64,6 +64,9 @@ class Settings:
     jwt_leeway: Annotated[int, Setting(values.number(0), "10")]
     providers: Annotated[frozenset[str], Setting(values.providers)]
     max_associations_per_user: Annotated[int, Setting(values.number(1), "100")]
+    webhook_urls: Annotated[Mapping[str, str], Setting(values.webhook_urls)]
+    webhook_secret: Annotated[tuple[str, ...], Setting(values.webhook_secrets, file=True)]
+    events_retention_days: Annotated[int, Setting(values.number(1, 100_000), "400")]
     cors_origins: Annotated[frozenset[str], Setting(values.cors_origins)]
     log_level: Annotated[str, Setting(values.log_level, "INFO")]
     log_format: Annotated[str, Setting(values.log_format)]
@@ -97,6 +100,8 @@ def load(environ: Mapping[str, str]) -> Settings:
                     "is missing; it is required with JWT_PUBLIC_KEYS_FILE, whose keys sign tokens "
                     "for other services too.",
                 )
+    if settings.webhook_urls and not settings.webhook_secret:
+        raise ConfigError("WEBHOOK_SECRET", f"is missing: {values.HOW_TO_GET_ONE}")
     return settings
 
 

@@ -3,15 +3,19 @@
 Each function returns the value, or raises a ValueError that completes "Configuration: NAME …".
 """
 
+import base64
+import ipaddress
 import re
 import sys
 from collections.abc import Callable
 from typing import Any
+from urllib.parse import urlsplit
 
 from jwt.algorithms import HMACAlgorithm
 from jwt.exceptions import InvalidKeyError
 
 from service.schemas import patterns
+from service.schemas.fields import LONGEST_URL
 
 _ORIGIN = re.compile(r"[a-z][a-z0-9+.-]*://([a-z0-9_.-]+|\[[0-9a-f:.]+\])(:(?P<port>[0-9]{1,5}))?")
 _MINIMUM_SECRET_BYTES = 32  # RFC 7518, 3.2: a key of the hash's size or larger
@@ -107,3 +111,64 @@ def log_level(name: str) -> str:
 def log_format(text: str) -> str:
     terminal = sys.stderr is not None and sys.stderr.isatty()  # None: it was closed
     return one_of("json", "text")(text or ("text" if terminal else "json"))
+
+
+HOW_TO_GET_ONE = (
+    "make one with python3 -c 'import base64, secrets; "
+    'print("whsec_" + base64.b64encode(secrets.token_bytes(32)).decode())\' '
+    "and give it to the receivers."
+)
+
+
+def webhook_urls(text: str) -> dict[str, str]:
+    """The addresses, each under the name that logs and metrics call it by: a URL may be secret.
+
+    That is host and port, with a number behind it from the second of the same host on.
+    """
+    found: dict[str, str] = {}
+    for place, url in enumerate(_list(text), 1):
+        if url in found.values():
+            raise ValueError(f"holds address {place} twice.")
+        if len(url) > LONGEST_URL or not re.fullmatch(patterns.URL, url):
+            raise ValueError(
+                f"holds address {place}, which is no absolute URL of at most {LONGEST_URL} ASCII "
+                "characters, without user name."
+            )
+        parts = urlsplit(url)
+        if parts.scheme != "https" and not _is_loopback(str(parts.hostname)):
+            raise ValueError(
+                f"holds address {place}, which is http://; only on this machine may it be "
+                "(localhost, 127.0.0.1, [::1]), elsewhere it must be https://."
+            )
+        same = sum(name.partition("#")[0] == parts.netloc for name in found)
+        found[f"{parts.netloc}#{same + 1}" if same else parts.netloc] = url
+    return found
+
+
+def _is_loopback(host: str) -> bool:
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def webhook_secrets(text: str) -> tuple[str, ...]:
+    secrets = tuple(part for part in text.split(",") if part)
+    for secret in secrets:
+        encoded = re.fullmatch(r"whsec_([A-Za-z0-9+/]+={0,2})", secret)
+        # As many bytes as the Standard Webhooks specification has them.
+        if encoded is None or not 24 <= _bytes_in(encoded[1]) <= 64:
+            raise ValueError(
+                "must be whsec_ and 24 to 64 bytes in base64 a secret, without blanks; "
+                f"{HOW_TO_GET_ONE}"
+            )
+    return secrets
+
+
+def _bytes_in(encoded: str) -> int:
+    try:
+        return len(base64.b64decode(encoded + "=="))
+    except ValueError:
+        return 0

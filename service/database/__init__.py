@@ -111,15 +111,24 @@ def check() -> None:
 
 def _run(statement: Statement | Transaction, parameters: Mapping[str, Any]) -> list[Any]:
     database: _Database = current_app.extensions["database"]
-    connection = database.connection
+    return run_on(database.connection, statement, parameters)
+
+
+def run_on(
+    connection: ThreadConnection,
+    statement: Statement | Transaction,
+    parameters: Mapping[str, Any],
+) -> list[Any]:
+    """Run a statement, once, on this connection."""
+    database: _Database = current_app.extensions["database"]
     began = time.monotonic()
     try:
         try:
-            rows = _run_connected(database, statement, parameters)
+            rows = _run_connected(database.breaker, connection, statement, parameters)
         except postgresql.STALE_PLAN:
             # A migration changed a column: on a new connection the statement is prepared anew.
             connection.close()
-            rows = _run_connected(database, statement, parameters)
+            rows = _run_connected(database.breaker, connection, statement, parameters)
     except postgresql.CONFLICTS:
         raise
     except (psycopg.Error, sqlite3.Error, sa.exc.DBAPIError) as raised:
@@ -152,12 +161,15 @@ def explained() -> Iterator[None]:
 
 
 def _run_connected(
-    database: _Database, statement: Statement | Transaction, parameters: Mapping[str, Any]
+    breaker: Breaker,
+    connection: ThreadConnection,
+    statement: Statement | Transaction,
+    parameters: Mapping[str, Any],
 ) -> list[Any]:
-    if not database.connection.is_open():
-        with database.breaker.connecting():
-            database.connection.open()
-    return database.connection.run(statement, parameters)
+    if not connection.is_open():
+        with breaker.connecting():
+            connection.open()
+    return connection.run(statement, parameters)
 
 
 def _condition(error: BaseException | None, connection: ThreadConnection) -> str | None:

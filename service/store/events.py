@@ -153,3 +153,18 @@ def prune(before: datetime, *, batch: int) -> int:
     """
     number()
     return len(execute(_prune, {"before": before, "limit": batch}))
+
+
+def next_after(after: int) -> Row | None:
+    """The first event above `after` that is kept; what was pruned or erased is passed over."""
+    found = execute(_feed, {"after": after, "limit": 1})
+    if not found:
+        number()
+        found = execute(_feed, {"after": after, "limit": 1})
+    return found[0] if found else None
+
+
+def last_id() -> int:
+    """The largest id that an event was given; 0 before the first."""
+    last: int = execute(_counter)[0].last_id
+    return last

@@ -1,14 +1,15 @@
 """A user as a whole: what is stored about one, and forgetting it."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 
 from service.database import execute
 from service.database.statements import Run, Statement, Transaction
 from service.models import AdminGrant, Association, Event
+from service.store import events
 from service.store.events import Row
 from service.store.recording import Origin
 
@@ -17,6 +18,7 @@ _ASSOCIATION = Association.__table__
 _EVENT = Event.__table__
 _NAMES_THE_USER = sa.or_(_EVENT.c.user_id == _HAS, _EVENT.c.from_user_id == _HAS)
 _ERASED = "user.erased"
+_PAGE = 500
 
 _unlink_all = Statement(
     sa.delete(Association).where(_ASSOCIATION.c.user_id == _HAS).returning(_ASSOCIATION.c.ext_id)
@@ -74,3 +76,37 @@ def erase(user_id: int, *, by: Origin) -> int:
     """
     now = datetime.now(UTC)
     return len(execute(_erase, {**by._asdict(), "of_user_id": user_id, "now": now}))
+
+
+class Stored(NamedTuple):
+    """All that is stored about a user."""
+
+    associations: Sequence[Row]
+    """With all their columns, `metadata` as JSON text."""
+    events: Sequence[Row]
+    """Those that name the user, in the order of their ids."""
+    admin_since: datetime | None
+
+
+_DETAILED = [
+    sa.cast(column, sa.Text).label("metadata") if column.name == "metadata" else column
+    for column in _ASSOCIATION.c
+]
+_linked = Statement(
+    sa.select(*_DETAILED)
+    .where(_ASSOCIATION.c.user_id == _HAS)
+    .order_by(_ASSOCIATION.c.created_at, _ASSOCIATION.c.provider, _ASSOCIATION.c.ext_id)
+)
+_granted = Statement(sa.select(AdminGrant.granted_at).where(AdminGrant.user_id == _HAS))
+
+
+def stored(user_id: int) -> Stored:
+    """What `erase` would delete."""
+    of_user = {"of_user_id": user_id}
+    found: list[Row] = []
+    page: Sequence[Row] = events.history(user_id, before=2**63 - 1, limit=_PAGE)
+    while page:
+        found += page
+        page = events.history(user_id, before=page[-1].id, limit=_PAGE)
+    grants = execute(_granted, of_user)
+    return Stored(execute(_linked, of_user), found[::-1], grants[0].granted_at if grants else None)

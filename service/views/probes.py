@@ -1,11 +1,13 @@
 """What monitors ask: is it alive, is it ready, how is it doing. Nothing about the inside."""
 
 import logging
+from datetime import UTC, datetime
 
-from flask import Blueprint, Response
+from flask import Blueprint, Response, current_app
 
 from service import database
-from service.telemetry import metrics
+from service.store import webhooks
+from service.telemetry import backlogs, metrics
 from service.web import errors
 
 logger = logging.getLogger(__name__)
@@ -29,8 +31,22 @@ def readyz() -> Response:
 def render_metrics() -> Response:
     """Prometheus' text format, over all workers. The reverse proxy keeps it from the public."""
     try:
-        text = metrics.render()
+        text = metrics.render() + backlogs.render(_backlogs())
     except (OSError, ValueError) as error:
         logger.error("the metrics can't be read", extra={"reason": str(error)})
         raise errors.of_status(503) from None
     return Response(text, content_type=metrics.CONTENT_TYPE)
+
+
+def _backlogs() -> backlogs.Backlogs:
+    """Of each address of the webhooks; of none while the database can't say."""
+    now = datetime.now(UTC)
+    addresses = current_app.config["WEBHOOK_URLS"].items()
+    try:
+        found = {name: webhooks.backlog(url) for name, url in addresses}
+    except database.Unavailable:
+        return {}
+    return {
+        name: (backlog.undelivered, (now - (backlog.oldest or now)).total_seconds())
+        for name, backlog in found.items()
+    }

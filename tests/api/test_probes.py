@@ -12,8 +12,10 @@ from flask.testing import FlaskClient
 
 from service import create_app
 from service.database import db
+from service.store import events, webhooks
 from tests.api import problems
 from tests.support.factories import PATH, as_user, environment, errors_of, facebook, path_of
+from tests.support.receiver import SECRET
 from tests.support.tokens import bearer, with_header
 
 INSIDE = re.compile("sqlite|postgres|psycopg|alembic|migration|127.0.0.1|nowhere|/tmp|select", re.I)
@@ -181,3 +183,52 @@ def test_no_label_holds_what_callers_send(client: FlaskClient) -> None:
     client.get(PATH, headers=as_user("x-424242"))
     client.get(PATH, headers={"Authorization": "424242"})
     assert "424242" not in metrics(client)
+
+
+HOOKS = "https://a.example/secret-path,https://b.example/"
+
+
+def scraped(client: FlaskClient) -> dict[str, float]:
+    """What /metrics says of webhooks."""
+    lines = client.get("/metrics").get_data(as_text=True).splitlines()
+    return {
+        name: float(value)
+        for line in lines
+        if line.startswith("social_webhook")
+        for name, _, value in [line.rpartition(" ")]
+    }
+
+
+def test_metrics_say_how_far_behind_each_webhook_is(make_app: Callable[..., Flask]) -> None:
+    client = make_app(WEBHOOK_URLS=HOOKS, WEBHOOK_SECRET=SECRET).test_client()
+    for number in range(2):
+        client.post(PATH, json=facebook(ext_id=f"fb-{number}"), headers=as_user())
+    with client.application.app_context():
+        webhooks.acknowledge(webhooks.state("https://b.example/"), 1)
+        webhooks.acknowledge(webhooks.state("https://b.example/"), 2)
+        events.number()
+    found = scraped(client)
+    assert found['social_webhook_undelivered_events{webhook="a.example"}'] == 2
+    assert 0 < found['social_webhook_oldest_undelivered_seconds{webhook="a.example"}'] < 60
+    assert found['social_webhook_undelivered_events{webhook="b.example"}'] == 0
+    assert found['social_webhook_oldest_undelivered_seconds{webhook="b.example"}'] == 0
+
+
+def test_metrics_show_no_address(make_app: Callable[..., Flask]) -> None:
+    client = make_app(WEBHOOK_URLS=HOOKS, WEBHOOK_SECRET=SECRET).test_client()
+    assert "secret-path" not in client.get("/metrics").get_data(as_text=True)
+
+
+def test_without_webhooks_metrics_say_nothing_of_them(client: FlaskClient) -> None:
+    assert scraped(client) == {}
+
+
+def test_metrics_answer_without_a_database() -> None:
+    app = create_app(
+        environment(
+            "postgresql://someone@127.0.0.1:1/nowhere", WEBHOOK_URLS=HOOKS, WEBHOOK_SECRET=SECRET
+        )
+    )
+    response = app.test_client().get("/metrics")
+    assert response.status_code == 200
+    assert "social_requests_total" in response.get_data(as_text=True)

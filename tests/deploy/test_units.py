@@ -9,8 +9,13 @@ import pytest
 from service import config
 from tests.deploy.stack import DEPLOY, environment_file
 
-SERVICES = ["social.service", "social-migrate.service"]
-UNITS = [*SERVICES, "social.socket"]
+SERVICES = [
+    "social.service",
+    "social-migrate.service",
+    "social-events.service",
+    "social-events-prune.service",
+]
+UNITS = [*SERVICES, "social.socket", "social-events-prune.timer"]
 
 
 def systemd_analyze(*arguments: str) -> str:
@@ -30,7 +35,7 @@ def test_the_sandbox_is_tight(unit: str) -> None:
 
 @pytest.mark.parametrize("unit", UNITS)
 def test_systemd_understands_each_line(unit: str, tmp_path: Path) -> None:
-    # With programs that exist, and the three units beside one another.
+    # With programs that exist, and the units beside one another.
     for name in UNITS:
         text = (DEPLOY / name).read_text()
         text = re.sub(r"/opt/social/current/\S+", "/bin/true", text)
@@ -39,12 +44,25 @@ def test_systemd_understands_each_line(unit: str, tmp_path: Path) -> None:
     assert [line for line in report.splitlines() if "social" in line] == []
 
 
-def test_both_services_have_the_same_sandbox() -> None:
-    def sandbox(unit: str) -> str:
-        return (DEPLOY / unit).read_text().partition("sandbox")[2].partition("\nIPAddress")[2]
+def settings_of(unit: str) -> list[str]:
+    """The lines of the sandbox, but for the addresses."""
+    sandbox = (DEPLOY / unit).read_text().partition("sandbox")[2].partition("\n[Install]")[0]
+    found = re.findall(r"(?m)^\w+=.*$", sandbox)
+    return [line for line in found if not line.startswith("IPAddress")]
 
-    one, other = (sandbox(unit).partition("\n[Install]")[0].strip() for unit in SERVICES)
-    assert one == other
+
+@pytest.mark.parametrize("unit", SERVICES)
+def test_every_service_has_the_same_sandbox(unit: str) -> None:
+    assert settings_of(unit) == settings_of("social.service") != []
+
+
+@pytest.mark.parametrize("unit", [unit for unit in SERVICES if unit != "social-events.service"])
+def test_only_who_sends_to_others_reaches_another_machine(unit: str) -> None:
+    text = (DEPLOY / unit).read_text()
+    assert re.findall(r"(?m)^IPAddress.*$", text) == [
+        "IPAddressDeny=any",
+        "IPAddressAllow=localhost",
+    ]
 
 
 def test_the_example_starts_nothing_without_a_secret() -> None:

@@ -1,5 +1,7 @@
 """What tests send: environments, paths, headers, bodies."""
 
+from datetime import UTC, datetime
+from types import SimpleNamespace
 from typing import Any
 
 from tests.support.tokens import SECRET, bearer, token
@@ -45,3 +47,21 @@ def errors_of(response: Any) -> dict[str | None, str]:
         assert len(messages) == 1
         found[entry.get("field")] = messages[0]["code"]
     return found
+
+
+def event(**changes: Any) -> Any:
+    """A row of the store's feed."""
+    row = {
+        "id": 1,
+        "type": "association.created",
+        "occurred_at": datetime(2026, 11, 26, 7, 0, 0, 123456, UTC),
+        "user_id": 7,
+        "provider": "facebook",
+        "ext_id": "fb-é😀",
+        "actor_id": None,
+        "request_id": None,
+        "changed": None,
+        "from_user_id": None,
+        "deleted": None,
+    }
+    return SimpleNamespace(**(row | changes))

@@ -12,10 +12,11 @@ from service import create_app
 from service.config import SETTINGS, ConfigError, load
 from service.database import db
 from tests.support import factories
+from tests.support.receiver import SECRET as WEBHOOK_SECRET
 
 ROOT = Path(__file__).parents[2]
 SQLITE = "sqlite:////tmp/never-opened.db"
-SECRET_NAMES = {"JWT_SECRET_KEY", "JWT_PREVIOUS_SECRET_KEYS", "DATABASE_URL"}
+SECRET_NAMES = {"WEBHOOK_SECRET", "JWT_SECRET_KEY", "JWT_PREVIOUS_SECRET_KEYS", "DATABASE_URL"}
 
 
 def start(**changes: str) -> Flask:
@@ -47,6 +48,12 @@ def test_other_variables_do_not_matter() -> None:
 
 
 GOOD = [
+    ("EVENTS_RETENTION_DAYS", "1"),
+    ("EVENTS_RETENTION_DAYS", "100000"),
+    ("WEBHOOK_SECRET", ""),
+    ("WEBHOOK_SECRET", WEBHOOK_SECRET),
+    ("WEBHOOK_SECRET", f"{WEBHOOK_SECRET},whsec_{'A' * 64}"),
+    ("WEBHOOK_SECRET", f"whsec_{'A' * 85}A=="),
     ("JWT_SECRET_KEY", "x" * 32),
     ("JWT_SECRET_KEY", "\u00e9" * 16),
     ("JWT_SECRET_KEY", "x" * 4_096),
@@ -127,6 +134,19 @@ INTEGERS = [
 LONG = "hunter2" * 5
 WHITE = [f" {LONG}", f"{LONG} ", f"{LONG}\n", f"{LONG}\r\n", f"\t{LONG}", f"{LONG}\u00a0"]
 BAD = [
+    ("EVENTS_RETENTION_DAYS", "0"),
+    ("EVENTS_RETENTION_DAYS", "-1"),
+    ("EVENTS_RETENTION_DAYS", "1.5"),
+    ("EVENTS_RETENTION_DAYS", "100001"),
+    ("WEBHOOK_SECRET", "hunter2" * 10),
+    ("WEBHOOK_SECRET", "whsec_"),
+    ("WEBHOOK_SECRET", f"whsec_{'A' * 31}"),
+    ("WEBHOOK_SECRET", f"whsec_{'A' * 87}"),
+    ("WEBHOOK_SECRET", f"whsec_{'A' * 33}"),
+    ("WEBHOOK_SECRET", f"{WEBHOOK_SECRET} "),
+    ("WEBHOOK_SECRET", f"{WEBHOOK_SECRET}, {WEBHOOK_SECRET}"),
+    ("WEBHOOK_SECRET", f"{WEBHOOK_SECRET},whsec_x"),
+    ("WEBHOOK_SECRET", f"WHSEC_{'A' * 32}"),
     *[("JWT_MAX_LIFETIME", value) for value in [*INTEGERS, "0"]],
     *[("JWT_LEEWAY", value) for value in INTEGERS],
     *[("MAX_ASSOCIATIONS_PER_USER", value) for value in [*INTEGERS, "0"]],
@@ -221,6 +241,7 @@ VALUES = {
     "DATABASE_URL": "sqlite:////tmp/in-a-file.db",
     "JWT_SECRET_KEY": "a-secret-in-a-file-of-at-least-32-bytes",
     "JWT_PREVIOUS_SECRET_KEYS": f"{'x' * 32},{'y' * 32}",
+    "WEBHOOK_SECRET": WEBHOOK_SECRET,
 }
 
 
@@ -328,3 +349,91 @@ def test_a_refusal_ends_the_process_without_a_trace() -> None:
     assert ended.returncode != 0
     assert "LOG_LEVEL" in ended.stderr
     assert "Traceback" not in ended.stderr
+
+
+def webhooks(urls: str) -> dict[str, str]:
+    found: dict[str, str] = start(WEBHOOK_URLS=urls, WEBHOOK_SECRET=WEBHOOK_SECRET).config[
+        "WEBHOOK_URLS"
+    ]
+    return found
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "https://example.org",
+        "https://example.org:8443/a/b?c=d",
+        "HTTPS://example.org/",
+        "https://10.0.0.7/",
+        "http://localhost/",
+        "http://localhost:8000/hook",
+        "http://127.0.0.1/",
+        "http://127.9.9.9:1/",
+        "http://[::1]:8000/",
+        "https://xn--bcher-kva.example/",
+        "https://example.org/" + 2028 * "x",
+    ],
+)
+def test_an_address_of_a_webhook_is_https_or_on_this_machine(url: str) -> None:
+    assert list(webhooks(url).values()) == [url]
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "http://example.org/",
+        "HTTP://example.org/",
+        "http://10.0.0.7/",
+        "http://0.0.0.0/",
+        "http://127.0.0.1.example.org/",
+        "http://localhost.example.org/",
+        "http://[::2]/",
+        "ftp://localhost/",
+        "file:///etc/passwd",
+        "unix:///run/x.sock",
+        "example.org",
+        "//example.org/",
+        "https://",
+        "https:///hook",
+        "https://user:hunter2@example.org/",
+        "https://example.org:99999/",
+        "https://example.org/a b",
+        "https://bücher.example/",
+        "https://example.org/" + 2029 * "x",
+    ],
+)
+def test_any_other_address_of_a_webhook_stops_the_start(url: str) -> None:
+    urls = f"https://example.org/?hunter2,{url}"
+    sentence = refusal(
+        factories.environment(SQLITE, WEBHOOK_URLS=urls, WEBHOOK_SECRET=WEBHOOK_SECRET)
+    )
+    assert sentence.startswith("Configuration: WEBHOOK_URLS holds address 2, ")
+    assert "hunter2" not in sentence
+
+
+def test_an_address_twice_stops_the_start() -> None:
+    urls = "https://example.org/,https://example.org/"
+    assert "holds address 2 twice" in refusal(factories.environment(SQLITE, WEBHOOK_URLS=urls))
+
+
+def test_the_addresses_of_one_host_have_names_of_their_own() -> None:
+    urls = "https://a.example/x, https://b.example:8443/,https://a.example/y,https://a.example/z"
+    assert webhooks(urls) == {
+        "a.example": "https://a.example/x",
+        "b.example:8443": "https://b.example:8443/",
+        "a.example#2": "https://a.example/y",
+        "a.example#3": "https://a.example/z",
+    }
+
+
+def test_addresses_without_a_secret_stop_the_start() -> None:
+    urls = "https://example.org/"
+    sentence = refusal(factories.environment(SQLITE, WEBHOOK_URLS=urls))
+    assert sentence.startswith("Configuration: WEBHOOK_SECRET is missing")
+
+
+def test_the_sentence_says_how_to_make_a_webhook_secret() -> None:
+    sentence = refusal(factories.environment(SQLITE, WEBHOOK_SECRET="x"))
+    command = sentence.partition("make one with ")[2].partition(" and give")[0]
+    made = subprocess.run(["/bin/sh", "-c", command], check=True, capture_output=True, text=True)
+    start(WEBHOOK_SECRET=made.stdout.strip())

@@ -42,6 +42,16 @@ EVENT: dict[str, Any] = {
 }
 ERASURE = EVENT | {"type": "user.erased", "provider": None, "ext_id": None, "deleted": 3}
 COUNTER: dict[str, Any] = {"id": 1, "last_id": 5, "pruned_id": 5}
+WEBHOOK: dict[str, Any] = {
+    "url": "https://example.org/hook",
+    "acknowledged_id": 0,
+    "failing_id": None,
+    "attempts": 0,
+    "failing_since": None,
+    "next_attempt_at": None,
+    "stopped_at": None,
+}
+FAILING = WEBHOOK | {"failing_id": 1, "attempts": 1, "failing_since": NOW, "next_attempt_at": NOW}
 LONGEST = ASSOCIATION | {
     "provider": "x" * 64,
     "ext_id": "😀" * 255,
@@ -58,6 +68,8 @@ GOOD = [
     EVENT,
     EVENT | {"id": 2**63 - 1},
     ERASURE,
+    WEBHOOK | {"url": "https://" + 2040 * "x", "acknowledged_id": 2**63 - 1, "stopped_at": NOW},
+    FAILING,
 ]
 # A row for each rule, and the rule that it breaks; but for the keys, which take two.
 BAD = [
@@ -90,12 +102,19 @@ BAD = [
     (ERASURE | {"deleted": None}, "ck_social_event_erasures_count"),
     (COUNTER | {"id": 2}, "ck_social_event_counter_there_is_one_row"),
     (COUNTER | {"pruned_id": 6}, "ck_social_event_counter_pruned_events_had_an_id"),
+    (WEBHOOK | {"acknowledged_id": -1}, "ck_social_webhook_nothing_is_negative"),
+    (FAILING | {"attempts": -1}, "ck_social_webhook_nothing_is_negative"),
+    (FAILING | {"attempts": 0}, "ck_social_webhook_failures_have_an_event_and_times"),
+    (FAILING | {"failing_id": None}, "ck_social_webhook_failures_have_an_event_and_times"),
+    (FAILING | {"failing_since": None}, "ck_social_webhook_failures_have_an_event_and_times"),
+    (FAILING | {"next_attempt_at": None}, "ck_social_webhook_failures_have_an_event_and_times"),
 ]
 KEYS: dict[str, tuple[dict[str, Any] | None, dict[str, Any]]] = {
     "pk_social_association": (ASSOCIATION, EXTERNAL | {"provider": "facebook", "ext_id": "fb-1"}),
     "pk_admin_grant": (GRANT, GRANT),
     "pk_social_event": (EVENT | {"seq": 1}, EVENT | {"seq": 1}),
     "pk_social_event_counter": (None, COUNTER),
+    "pk_social_webhook": (WEBHOOK, FAILING),
 }
 NULLABLE = {"profile_url", "metadata", "id", "actor_id", "request_id"}
 
@@ -104,6 +123,7 @@ TABLE_WITH = {
     "granted_at": "admin_grant",
     "occurred_at": "social_event",
     "pruned_id": "social_event_counter",
+    "acknowledged_id": "social_webhook",
     "created_by": "social_association",
 }
 

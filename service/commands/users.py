@@ -1,0 +1,41 @@
+"""`flask users …`"""
+
+import click
+
+from service import strict_json
+from service.commands.group import USER_ID, Group
+from service.schemas.associations import AssociationSchema
+from service.schemas.events import representation, timestamp
+from service.store import users
+from service.store.recording import Origin
+
+group = Group("users", help="A user as a whole.")
+
+
+@group.command("export")
+@click.argument("user_id", type=USER_ID)
+def export(user_id: int) -> None:
+    """Print all that is stored about a user, as one JSON document."""
+    stored = users.stored(user_id)
+    document = {
+        "user_id": user_id,
+        "associations": [
+            {
+                **AssociationSchema().dump(row),
+                "created_at": timestamp(row.created_at),
+                "updated_at": timestamp(row.updated_at),
+                "created_by": row.created_by,
+            }
+            for row in stored.associations
+        ],
+        "events": [representation(event) for event in stored.events],
+        "admin_since": stored.admin_since and timestamp(stored.admin_since),
+    }
+    click.echo(strict_json.to_bytes(document))
+
+
+@group.command("erase")
+@click.argument("user_id", type=USER_ID)
+def erase(user_id: int) -> None:
+    """Delete all that is stored about a user, but for the event that says so."""
+    click.echo(strict_json.dumps({"deleted": users.erase(user_id, by=Origin())}))

@@ -61,7 +61,7 @@ class Server:
         """
         users = max(1, rows // PER_USER)
         with self.connect(database) as connection:
-            connection.execute("TRUNCATE social_association")
+            connection.execute("TRUNCATE social_association, social_event")
             with (
                 connection.cursor() as cursor,
                 cursor.copy(

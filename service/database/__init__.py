@@ -127,7 +127,7 @@ def run_on(
             rows = _run_connected(database.breaker, connection, statement, parameters)
         except postgresql.STALE_PLAN:
             # A migration changed a column: on a new connection the statement is prepared anew.
-            connection.close()
+            connection.renew()
             rows = _run_connected(database.breaker, connection, statement, parameters)
     except postgresql.CONFLICTS:
         raise

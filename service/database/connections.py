@@ -117,3 +117,8 @@ class ThreadConnection(threading.local):
         self._checked_out = self._driver = self._cursor = None
         if checked_out is not None:
             checked_out.invalidate(error)
+
+    def renew(self) -> None:
+        """Close the connection and all that lie in the pool: the next one is new."""
+        self.close()
+        self._engine.dispose()

@@ -11,7 +11,7 @@ import pytest
 import sqlalchemy as sa
 from flask import Flask
 
-from service.database import db
+from service.database import Unavailable, db
 from tests.support.databases import ON_POSTGRESQL, ON_SQLITE, application, with_options
 from tests.support.stored import ask
 from tests.support.waiting import within
@@ -130,7 +130,8 @@ def test_a_broken_constraint_is_not_for_now() -> None:
         ask("INSERT INTO admin_grant VALUES (0, CURRENT_TIMESTAMP)")
 
 
-def test_a_file_that_is_no_database_is_not_for_now(tmp_path: Path) -> None:
+def test_a_file_that_is_no_database_is_unavailable(tmp_path: Path) -> None:
     (tmp_path / "social.db").write_bytes(b"no database " * 1000)
-    with application(f"sqlite:///{tmp_path}/social.db"), pytest.raises(sqlite3.DatabaseError):
+    url = f"sqlite:///{tmp_path}/social.db"
+    with application(url), pytest.raises(Unavailable, match="SQLITE_NOTADB"):
         ask("SELECT 1")

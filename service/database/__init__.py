@@ -8,7 +8,7 @@ import random
 import sqlite3
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import psycopg
@@ -126,9 +126,7 @@ def run_on(
         try:
             rows = _run_connected(database.breaker, connection, statement, parameters)
         except postgresql.STALE_PLAN:
-            # A migration changed a column: on a new connection the statement is prepared anew.
-            connection.renew()
-            rows = _run_connected(database.breaker, connection, statement, parameters)
+            rows = _run_anew(database.breaker, connection, statement, parameters)
     except postgresql.CONFLICTS:
         raise
     except (psycopg.Error, sqlite3.Error, sa.exc.DBAPIError) as raised:
@@ -170,6 +168,22 @@ def _run_connected(
         with breaker.connecting():
             connection.open()
     return connection.run(statement, parameters)
+
+
+def _run_anew(
+    breaker: Breaker,
+    connection: ThreadConnection,
+    statement: Statement | Transaction,
+    parameters: Mapping[str, Any],
+) -> list[Any]:
+    """A migration changed a column: on a new connection the statement is prepared anew."""
+    # Those that lie in the pool may hold the same plan.
+    for _ in range(connection.idle()):
+        connection.close()
+        with suppress(postgresql.STALE_PLAN):
+            return _run_connected(breaker, connection, statement, parameters)
+    connection.close()
+    return _run_connected(breaker, connection, statement, parameters)
 
 
 def _condition(error: BaseException | None, connection: ThreadConnection) -> str | None:

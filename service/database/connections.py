@@ -118,7 +118,6 @@ class ThreadConnection(threading.local):
         if checked_out is not None:
             checked_out.invalidate(error)
 
-    def renew(self) -> None:
-        """Close the connection and all that lie in the pool: the next one is new."""
-        self.close()
-        self._engine.dispose()
+    def idle(self) -> int:
+        """How many connections lie in the pool."""
+        return int(self._engine.pool.checkedin())  # type: ignore[attr-defined]  # a QueuePool

@@ -78,6 +78,37 @@ def test_a_file_that_comes_meanwhile_stays(
     assert {file.name for file in tmp_path.glob("*backup*")} == {"backup.db"}
 
 
+@pytest.fixture
+def no_links(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A file system without links, such as that of a memory card."""
+
+    def link(*_: object) -> None:
+        raise PermissionError("no links here")
+
+    monkeypatch.setattr(os, "link", link)
+
+
+def test_where_there_are_no_links_a_backup_is_made_too(
+    app: Flask, tmp_path: Path, no_links: None
+) -> None:
+    back_up(app, tmp_path / "backup.db")
+    assert rows(tmp_path / "backup.db") == [(7,)]
+
+
+def test_where_there_are_no_links_a_file_stays_too(
+    app: Flask, tmp_path: Path, no_links: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    synced = os.fsync
+
+    def come(descriptor: int) -> None:
+        synced(descriptor)
+        (tmp_path / "backup.db").write_text("another's")
+
+    monkeypatch.setattr(os, "fsync", come)
+    assert "is there already" in refusal(back_up(app, tmp_path / "backup.db"))
+    assert (tmp_path / "backup.db").read_text() == "another's"
+
+
 def test_a_backup_that_fails_leaves_nothing(app: Flask, tmp_path: Path) -> None:
     (tmp_path / "social.db").rename(tmp_path / "moved.db")
     assert "can't be copied: SQLITE_CANTOPEN" in refusal(back_up(app, tmp_path / "backup.db"))

@@ -11,6 +11,7 @@ import pytest
 import sqlalchemy as sa
 from flask import Flask
 
+from service import database
 from service.database import Unavailable, db
 from tests.support.databases import ON_POSTGRESQL, ON_SQLITE, application, with_options
 from tests.support.stored import ask
@@ -135,3 +136,14 @@ def test_a_file_that_is_no_database_is_unavailable(tmp_path: Path) -> None:
     url = f"sqlite:///{tmp_path}/social.db"
     with application(url), pytest.raises(Unavailable, match="SQLITE_NOTADB"):
         ask("SELECT 1")
+
+
+def test_whatever_goes_wrong_with_the_check_is_unavailable(
+    app: Flask, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def shortcoming(_: object) -> str:
+        raise sqlite3.InterfaceError("of no kind that is foreseen")
+
+    monkeypatch.setattr(database.migration, "shortcoming", shortcoming)
+    with app.app_context(), pytest.raises(Unavailable, match="InterfaceError"):
+        database.check()

@@ -52,6 +52,22 @@ def test_a_write_goes_on_and_is_done_once(app: Flask, change: Callable[[str], No
         assert len(associations.list_of_user(7, with_hidden=True)) == OFTEN + 1
 
 
+def test_those_in_the_pool_may_hold_the_same_plan(
+    app: Flask, change: Callable[[str], None]
+) -> None:
+    def use() -> None:
+        for _ in range(OFTEN):
+            associations.list_of_user(7, with_hidden=True)
+
+    with ThreadPoolExecutor(3) as pool:  # when its threads end, their connections lie there
+        for done in [pool.submit(in_context, app, use) for _ in range(3)]:
+            done.result(10)
+    with app.app_context():
+        use()
+        change("text")
+        assert associations.list_of_user(7, with_hidden=True) == []
+
+
 def test_what_postgresql_does_not_support_is_a_bug(app: Flask) -> None:
     with app.app_context(), pytest.raises(psycopg.NotSupportedError):
         ask("SELECT count(DISTINCT 1) OVER ()")

@@ -8,7 +8,7 @@ import signal
 import subprocess
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from threading import Event
 
@@ -145,9 +145,15 @@ def test_a_disk_that_fills_up_resets_no_connection(tmp_path: Path, small_disk: P
 def test_a_worker_that_starts_on_a_full_disk_serves_without_metrics(
     tmp_path: Path, small_disk: Path
 ) -> None:
-    with serving(tmp_path, WEB_CONCURRENCY="1", **on_disk(small_disk)) as server:
+    with (
+        ExitStack() as held,
+        serving(tmp_path, WEB_CONCURRENCY="1", **on_disk(small_disk)) as server,
+    ):
         assert server.send(post("a")).status == 201
+        # Held open: else their room is free again when the old worker ends, which may be before
+        # the new one asks for it.
         for file in folder_of(server).iterdir():
+            held.enter_context(file.open("rb"))
             file.unlink()
         ballast = fill(small_disk)
         (before,) = server.workers()

@@ -18,6 +18,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from tests.support.processes import ROOT, START, end, free_port, launch
+from tests.support.receiver import SECRET as WEBHOOK_SECRET
 from tests.support.tokens import SECRET
 from tests.support.waiting import eventually
 
@@ -60,6 +61,14 @@ class Unit:
             name, _, value = assignment.partition("=")
             environ[name] = value
         return environ | environment_file(Path(self.service["EnvironmentFile"]))
+
+
+FILLED_IN = {
+    "JWT_SECRET_KEY": SECRET,
+    # Nobody listens there: what it has yet to get is in the metrics.
+    "WEBHOOK_URLS": "http://127.0.0.1:9/",
+    "WEBHOOK_SECRET": WEBHOOK_SECRET,
+}
 
 
 def environment_file(path: Path) -> dict[str, str]:
@@ -136,7 +145,7 @@ class Service:
         self.place = place
         # environment.example, filled in as an operator would.
         text = (DEPLOY / "environment.example").read_text()
-        for name, value in ({"JWT_SECRET_KEY": SECRET} | dict(settings)).items():
+        for name, value in (FILLED_IN | dict(settings)).items():
             line = f"{name}='{value}'".replace("\\", r"\\")
             text = re.sub(rf"(?m)^#?{name}=.*$", line, text)
             assert f"\n{name}=" in text, name

@@ -63,9 +63,9 @@ def test_a_backup_never_takes_the_place_of_a_file(app: Flask, tmp_path: Path) ->
     assert {file.name for file in tmp_path.glob("*backup*")} == {"backup.db"}
 
 
-def test_a_file_that_comes_meanwhile_stays(
-    app: Flask, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.fixture
+def another_comes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Somebody makes the file while the copy is being written."""
     synced = os.fsync
 
     def come(descriptor: int) -> None:
@@ -73,6 +73,9 @@ def test_a_file_that_comes_meanwhile_stays(
         (tmp_path / "backup.db").write_text("another's")
 
     monkeypatch.setattr(os, "fsync", come)
+
+
+def test_a_file_that_comes_meanwhile_stays(app: Flask, tmp_path: Path, another_comes: None) -> None:
     assert "is there already" in refusal(back_up(app, tmp_path / "backup.db"))
     assert (tmp_path / "backup.db").read_text() == "another's"
     assert {file.name for file in tmp_path.glob("*backup*")} == {"backup.db"}
@@ -96,15 +99,8 @@ def test_where_there_are_no_links_a_backup_is_made_too(
 
 
 def test_where_there_are_no_links_a_file_stays_too(
-    app: Flask, tmp_path: Path, no_links: None, monkeypatch: pytest.MonkeyPatch
+    app: Flask, tmp_path: Path, no_links: None, another_comes: None
 ) -> None:
-    synced = os.fsync
-
-    def come(descriptor: int) -> None:
-        synced(descriptor)
-        (tmp_path / "backup.db").write_text("another's")
-
-    monkeypatch.setattr(os, "fsync", come)
     assert "is there already" in refusal(back_up(app, tmp_path / "backup.db"))
     assert (tmp_path / "backup.db").read_text() == "another's"
 

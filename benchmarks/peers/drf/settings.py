@@ -6,7 +6,7 @@ from urllib.parse import parse_qs, urlsplit
 url = urlsplit(os.environ["DATABASE_URL"])
 
 SECRET_KEY = JWT_SECRET_KEY = os.environ["JWT_SECRET_KEY"]
-ALLOWED_HOSTS = ["127.0.0.1"]
+ALLOWED_HOSTS = ["127.0.0.1", "localhost"]
 INSTALLED_APPS = ["rest_framework", "benchmarks.peers.drf"]
 MIDDLEWARE = ["django.middleware.common.CommonMiddleware"]
 ROOT_URLCONF = "benchmarks.peers.drf.api"

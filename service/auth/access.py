@@ -79,7 +79,13 @@ def bearer_required(view: Callable[..., Any]) -> Callable[..., Any]:
 
 def admin_required(view: Callable[..., Any]) -> Callable[..., Any]:
     """Refuse who sends no good token (401) or is no admin (403), whoever the path's user is."""
-    return _token_required(view, lambda _: authorize(policy.is_for_admins))
+
+    def check(user_id: int | None) -> None:
+        # Not `authorize`: it would not look for a grant of who is the path's user.
+        if not policy.is_for_admins(actor(), user_id):
+            _refuse(user_id)
+
+    return _token_required(view, check)
 
 
 def _token_required(
@@ -153,5 +159,9 @@ def authorize(rule: policy.Rule, user_id: int | None = None, provider: str | Non
         provider: for the log.
     """
     if not rule(actor(concerning=user_id), user_id):
-        logs.audit("refused", user_id, provider)
-        raise errors.of_status(403)
+        _refuse(user_id, provider)
+
+
+def _refuse(user_id: int | None, provider: str | None = None) -> NoReturn:
+    logs.audit("refused", user_id, provider)
+    raise errors.of_status(403)

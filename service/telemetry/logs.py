@@ -137,7 +137,7 @@ def audit(outcome: str, user_id: int | None, provider: str | None) -> None:
     Args:
         outcome: `created`, `changed`, `deleted`, `erased` or `refused`.
         user_id: whose associations it concerns (the actor's id comes from the filter); None when
-            an operation for admins was refused.
+            an operation for admins was refused that concerns nobody in particular.
         provider: where; None for all, and when it was refused before that was known.
     """
     g.audit = {"outcome": outcome, "user_id": user_id, "provider": provider}

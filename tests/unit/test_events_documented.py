@@ -11,6 +11,7 @@ from werkzeug.serving import make_server
 
 from service.config import ROOT
 from service.models import EVENT_TYPES
+from service.schemas.events import FURTHER_KEYS
 from tests.support.databases import ON_SQLITE
 from tests.support.delivering import deliver_once
 from tests.support.receiver import OTHER_SECRET, SECRET, Delivery, receiving
@@ -99,6 +100,11 @@ def test_the_receiver_refuses_any_other(delivery: Delivery) -> None:
     seen: list[Any] = []
     assert example("receive")(SECRET, delivery.headers, forged, lambda _: True, seen.append) == 400
     assert seen == []
+
+
+def test_every_type_that_is_stored_is_one_that_goes_out() -> None:
+    """Two lists: the tables and the schemas know nothing of each other."""
+    assert tuple(FURTHER_KEYS) == EVENT_TYPES
 
 
 def test_the_page_names_every_type() -> None:

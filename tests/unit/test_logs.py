@@ -167,6 +167,12 @@ def test_what_is_refused_by_the_path_or_the_query_is_told_too(
     assert (line["provider"], line["request_id"]) == (None, "an-id")
 
 
+def test_a_refused_erasure_is_told_with_whose_it_was(client: FlaskClient, lines: Lines) -> None:
+    client.delete(f"{path_of(7)}all/", headers=as_user(8))
+    (line,) = audits(lines())
+    assert (line["outcome"], line["actor"], line["user_id"]) == ("refused", 8, 7)
+
+
 @pytest.mark.parametrize(
     ("method", "body", "headers"),
     [

@@ -65,7 +65,7 @@ def follow(kind: str, text: str, place: Path) -> None:
 
 
 def test_there_is_a_recipe_for_each_of_these() -> None:
-    assert list(RECIPES) == ["A field", "An operation", "A rule for a provider"]
+    assert list(RECIPES) == ["A field", "An operation", "A rule for a provider", "An event type"]
 
 
 @pytest.mark.parametrize("title", RECIPES)

@@ -84,7 +84,7 @@ def running(
     except (SystemExit, AssertionError) as failure:
         what = failure if isinstance(failure, SystemExit) else f"{contestant.name} did not start."
         lines = log.read_text(errors="replace").splitlines()
-        # The lines of requests that went well tell nothing.
+        # The lines of requests that went well say nothing.
         end_of_log = "\n".join([line for line in lines if "INFO" not in line][-20:])
         raise SystemExit(f"{what}\nThe end of its log:\n{end_of_log}") from None
     finally:

@@ -107,7 +107,7 @@ def medians(points: Sequence[Point], operation: str, value: str) -> dict[int, fl
 
 
 def noisy(found: Growth) -> list[str]:
-    """A sentence for each size whose rounds tell little, since others had the core too."""
+    """A sentence for each size whose rounds mean little, since others had the core too."""
     sentences = []
     for operation in OPERATIONS:
         for x, others in medians(found.rows, operation, "others").items():

@@ -31,15 +31,15 @@ FRESH = (
 
 
 def results() -> Iterator[tuple[str, str, str]]:
-    """Each mutant's name, module and fate as mutmut tells it."""
-    told = subprocess.run(
+    """Each mutant's name, module and fate as mutmut reports it."""
+    listed = subprocess.run(
         [BIN / "mutmut", "results", "--all", "true"],
         cwd=ROOT,
         capture_output=True,
         text=True,
         check=True,
     )
-    for line in told.stdout.splitlines():
+    for line in listed.stdout.splitlines():
         if found := LINE.fullmatch(line):
             yield found[1], found[2], found[3]
 
@@ -73,7 +73,7 @@ def main() -> int:
         killed[module] += fate in KILLED or dies.get(name, False)
     for name in doubtful:
         if not dies[name]:
-            print(f"survived: {name}    (`mutmut show {name}` tells what was changed)")
+            print(f"survived: {name}    (`mutmut show {name}` shows what was changed)")
     for module in sorted(mutants):
         print(f"{module:<20} {killed[module]:>3} of {mutants[module]:>3} killed")
     share = killed.total() / mutants.total()

@@ -138,10 +138,7 @@ def of_http_exception(error: HTTPException) -> Response:
     """Answer what Flask, routing or webargs raised; flask-smorest's Api registers this."""
     if isinstance(error, Problem):
         return error.get_response()
-    # A redirect is an HTTPException too; nothing here moves, so it is an address unknown.
-    status = error.code if error.code and error.code >= 400 else 404
-    if status == 422:  # webargs' idea of bad input; here that is 400
-        status = 400
+    status = 400 if error.code == 422 else error.code or 500  # 422: webargs' idea of bad input
     problem = of_status(status)
     # `Allow`, `Retry-After` and the like.
     kept = {k: v for k, v in error.get_headers() if k not in ("Content-Type", "Location")}

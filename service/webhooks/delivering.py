@@ -142,30 +142,30 @@ class Delivery:
 
     async def _attempt(self, name: str, state: Any, event: Any) -> bool:
         outcome = await self._sender.send(state.url, event)
-        told: dict[str, Any] = {"webhook": name, "event_id": event.id, "outcome": outcome.reason}
+        noted: dict[str, Any] = {"webhook": name, "event_id": event.id, "outcome": outcome.reason}
         now = datetime.now(UTC)
         if outcome.is_acknowledged:
             await self._save(lambda: webhooks.acknowledge(state, event.id))
-            logger.debug("webhook acknowledged", extra=told)
+            logger.debug("webhook acknowledged", extra=noted)
             return True
         if outcome.is_gone:
             await self._save(lambda: webhooks.stop(state, now))
             logger.error(
-                "webhook stopped: the receiver is gone; see flask events replay", extra=told
+                "webhook stopped: the receiver is gone; see flask events replay", extra=noted
             )
             return False
         again = event.id == state.failing_id
         since = state.failing_since if again else now
         attempts = state.attempts + 1 if again else 1
-        told["attempts"] = attempts
+        noted["attempts"] = attempts
         if now - since >= timedelta(seconds=self._times.give_up):
             await self._save(lambda: webhooks.acknowledge(state, event.id))
-            logger.error("webhook event given up", extra=told)
+            logger.error("webhook event given up", extra=noted)
             return False
         until = now + self._times.until_retry(attempts)
         failure = webhooks.Failure(event.id, attempts, since, until)
         await self._save(lambda: webhooks.postpone(state, failure))
-        logger.warning("webhook attempt failed", extra=told)
+        logger.warning("webhook attempt failed", extra=noted)
         return False
 
     async def _save(self, write: Callable[[], None]) -> None:

@@ -14,7 +14,7 @@ PROBLEM = "application/problem+json"
 
 
 def fields(node: Any, name: str = "") -> Iterator[tuple[str, Json]]:
-    """Every property of every schema below a node, with a name that tells where."""
+    """Every property of every schema below a node, with a name that says where."""
     if isinstance(node, list):
         for number, part in enumerate(node):
             yield from fields(part, f"{name}/{number}")

@@ -1,4 +1,4 @@
-"""Who may do what: the table, and how soon a grant made or withdrawn tells."""
+"""Who may do what: the table, and how soon a grant made or withdrawn counts."""
 
 from collections.abc import Callable
 from functools import partial

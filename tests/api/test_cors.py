@@ -1,4 +1,4 @@
-"""Which pages of other origins may call, and what their browsers are told."""
+"""Which pages of other origins may call, and what their browsers learn."""
 
 from collections.abc import Callable
 

@@ -14,7 +14,7 @@ from tests.support.factories import PATH, as_user
 
 pytestmark = ON_ONE
 
-# What this operation may be answered, and what any may be: each told, or a default told.
+# What this operation may be answered, and what any may be: each declared, or a default.
 STATUSES = {
     (FIRST, "get"): {"200", "400", "401", "403"},
     (SECOND, "get"): {"200", "400", "401"},
@@ -63,10 +63,10 @@ def test_the_document_says_what_it_describes(document: Document, name: str) -> N
 
 @OPERATIONS
 def test_every_operation_tells_its_statuses(document: Document, path: str, method: str) -> None:
-    told = set(document.operation(path, method)["responses"])
-    assert STATUSES[path, method] <= told
-    assert told >= ANY
-    assert "default" not in told  # which would admit any
+    declared = set(document.operation(path, method)["responses"])
+    assert STATUSES[path, method] <= declared
+    assert declared >= ANY
+    assert "default" not in declared  # which would admit any
 
 
 @OPERATIONS
@@ -158,8 +158,8 @@ def test_every_operation_has_an_id_of_its_own(document: Document) -> None:
 
 def test_the_bearer_scheme_is_described(document: Document) -> None:
     ((name, scheme),) = document.root["components"]["securitySchemes"].items()
-    told = (name, scheme["type"], scheme["scheme"], scheme["bearerFormat"])
-    assert told == ("bearer", "http", "bearer", "JWT")
+    declared = (name, scheme["type"], scheme["scheme"], scheme["bearerFormat"])
+    assert declared == ("bearer", "http", "bearer", "JWT")
 
 
 @OPERATIONS

@@ -1,4 +1,4 @@
-"""What JSON Schema tells of single fields and bodies is what the service holds them to."""
+"""The service holds fields and bodies to what their JSON Schema declares."""
 
 import re
 import unicodedata
@@ -32,7 +32,7 @@ def test_the_expression_of_ext_id_refuses_what_unicode_calls_control_format_or_s
     admits = re.compile(fields.ExtId.accepted[0]["pattern"]).search
     for character in map(chr, range(0x110000)):
         category = unicodedata.category(character)
-        # Surrogates can't be told; what a newer Unicode calls format is refused early.
+        # Surrogates can't be written; what a newer Unicode calls format is refused early.
         if category not in ("Cs", "Cn"):
             unwanted = category in ("Cc", "Cf") or character.isspace()
             assert bool(admits(character)) != unwanted, hex(ord(character))

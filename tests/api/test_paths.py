@@ -1,4 +1,4 @@
-"""Which paths and methods there are, and what a caller is told about the others.
+"""Which paths and methods there are, and how the others are answered.
 
 No request here sends a token unless it says so: what a path is comes before who asks.
 """

@@ -1,6 +1,6 @@
 """Who is an admin: by a claim of the token, or by a grant kept here.
 
-The lookup tells: it answers an admin with 200 and anybody else with 403.
+The lookup shows it: it answers an admin with 200 and anybody else with 403.
 """
 
 from collections.abc import Callable, Iterator

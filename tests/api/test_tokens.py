@@ -1,6 +1,6 @@
 """Where a token is looked for, and what its absence or a bad one is answered with.
 
-`GET` without a query tells the three cases apart: 200 for a caller who is known, 400 for an
+`GET` without a query answers the three cases differently: 200 for a caller who is known, 400 for an
 anonymous one (whose list?) and 401 for a bad token.
 """
 

@@ -23,7 +23,7 @@ PER_USER = 20
 PAUSE = 0.05
 """Seconds before a retry, at most."""
 PATIENCE = 15.0
-"""Seconds that a request is retried after the load was told to end."""
+"""Seconds that a request is retried after the load was asked to end."""
 
 _client_numbers = itertools.count(1)
 
@@ -159,7 +159,7 @@ class Client(threading.Thread):
     def ask(
         self, method: str, path: str, user_id: int, body: object = None
     ) -> tuple[Answer, bytes]:
-        """Ask once, over the connection there is or a new one; tell the report of bad manners."""
+        """Ask once, over the connection there is or a new one; report bad manners."""
         headers = {"Authorization": f"Bearer {self._token_of(user_id)}"}
         data = None
         if body is not None:
@@ -198,16 +198,16 @@ class Client(threading.Thread):
     def _judge_refusal(
         self, answer: Answer, response: http.client.HTTPResponse, content: bytes
     ) -> None:
-        told = f"{answer.method} {answer.status} after {answer.seconds:.2f} s: {content[:200]!r}"
+        seen = f"{answer.method} {answer.status} after {answer.seconds:.2f} s: {content[:200]!r}"
         if answer.status != 503:
-            self.report.violate(f"a {answer.status}", told)
+            self.report.violate(f"a {answer.status}", seen)
             return
-        self.report.check(self.rules.may_refuse, "a 503 though nothing is wrong", told)
-        self.report.check(bool(response.headers["Retry-After"]), "a 503 without Retry-After", told)
+        self.report.check(self.rules.may_refuse, "a 503 though nothing is wrong", seen)
+        self.report.check(bool(response.headers["Retry-After"]), "a 503 without Retry-After", seen)
         kind = response.headers.get_content_type()
-        self.report.check(kind == "application/problem+json", "a 503 in another shape", told)
+        self.report.check(kind == "application/problem+json", "a 503 in another shape", seen)
         limit = self.rules.refusal_seconds
-        self.report.check(answer.seconds <= limit, f"a 503 after more than {limit:g} s", told)
+        self.report.check(answer.seconds <= limit, f"a 503 after more than {limit:g} s", seen)
 
     def _token_of(self, user_id: int) -> str:
         if self._token[0] != user_id:

@@ -109,7 +109,7 @@ def _ask_at_once(service: Stack, report: Report) -> None:
     with ThreadPoolExecutor(AT_ONCE) as pool:
         answers = list(pool.map(ask, range(AT_ONCE)))
     statuses = Counter(status for status, _ in answers)
-    report.check(set(statuses) == {503}, "not all of the hundred were told 503", statuses)
+    report.check(set(statuses) == {503}, "not all of the hundred were answered 503", statuses)
     slowest = quantile([seconds for _, seconds in answers], 1)
     report.raise_figure("slowest of 100 s", slowest)
 

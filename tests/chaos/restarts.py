@@ -55,7 +55,7 @@ def hang_ups(plan: Plan, report: Report, server: Postgres) -> None:
 
 
 def _judge_untold(untold: int, at_most: int, report: Report) -> None:
-    # A connection lost during the commit itself leaves nobody who could tell.
+    # A connection lost during the commit itself leaves nobody who knows.
     report.check(
         untold <= at_most, "made but denied, more often than connections were lost", untold
     )

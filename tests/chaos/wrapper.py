@@ -138,7 +138,7 @@ def health_needs_the_database(app: Wsgi) -> Wsgi:
 
 
 def no_retries(app: Wsgi) -> Wsgi:
-    """A conflict is told to the client at once."""
+    """The client hears of a conflict at once."""
     database.RETRIES = 0
     return app
 

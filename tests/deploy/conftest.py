@@ -90,7 +90,7 @@ def alone() -> Iterator[Place]:
 
 @pytest.fixture
 def upstream(alone: Place) -> Iterator[Upstream]:
-    """What stands in gunicorn's place behind `alone`, and tells what it was sent."""
+    """What stands in gunicorn's place behind `alone`, and records what it was sent."""
     with Upstream(alone.socket) as upstream:
         yield upstream
 

@@ -1,4 +1,4 @@
-"""A server in gunicorn's place that records what it is sent and answers as it is told."""
+"""A server in gunicorn's place that records what it is sent and answers as it was set to."""
 
 import re
 import socket

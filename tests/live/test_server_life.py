@@ -158,7 +158,7 @@ def test_a_worker_that_dies_is_replaced(server: Server) -> None:
 
 @pytest.fixture(scope="module")
 def stopped(tmp_path_factory: pytest.TempPathFactory) -> Server:
-    """A server that has had something to do and was told to stop."""
+    """A server that has had something to do and was asked to stop."""
     with serving(tmp_path_factory.mktemp("stopped"), WEB_CONCURRENCY="1") as server:
         server.send(request("GET", PATH, headers=as_user(7)))
         server.send(b"hunter2\r\n\r\n")

@@ -147,8 +147,8 @@ def test_a_client_that_goes_away_in_its_body_is_no_bug(server: Server) -> None:
         connection.sendall(request("POST", PATH, headers=promised | {"X-Request-ID": "gone"}))
         time.sleep(0.2)  # until it is being read
     eventually(lambda: any(line.get("request_id") == "gone" for line in server.lines()))
-    told = [line for line in server.lines() if line.get("request_id") == "gone"]
-    assert [(line["level"], line["status"]) for line in told] == [("INFO", 400)]
+    logged = [line for line in server.lines() if line.get("request_id") == "gone"]
+    assert [(line["level"], line["status"]) for line in logged] == [("INFO", 400)]
 
 
 def test_a_body_in_chunks_is_read(server: Server) -> None:

@@ -1,4 +1,4 @@
-"""What an answer must not tell: whether somebody else has a pair."""
+"""What an answer must not reveal: whether somebody else has a pair."""
 
 import os
 import random

@@ -180,7 +180,7 @@ class Service(RuleBasedStateMachine):
             return
         assert factories.errors_of(response) == expected
         if status != 400:
-            # Whatever the reason: for these the body must not tell one from another.
+            # Whatever the reason: for these the body must not differ.
             same = self.refusals.setdefault((status, str(expected)), response.data)
             assert response.data == same
 

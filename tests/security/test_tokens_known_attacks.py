@@ -1,6 +1,6 @@
 """Attacks on tokens that RFC 8725 and known CVEs name; the plain ones are in tests/api.
 
-`GET` without a query tells three cases apart: 200 for a known caller, 400 for an anonymous
+`GET` without a query answers three cases differently: 200 for a known caller, 400 for an anonymous
 one, 401 for a bad token.
 """
 

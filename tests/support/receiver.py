@@ -1,4 +1,4 @@
-"""A receiver of webhooks: notes what comes, and answers as it is told."""
+"""A receiver of webhooks: notes what comes, and answers as it was set to."""
 
 import json
 import time

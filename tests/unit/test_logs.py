@@ -1,4 +1,4 @@
-"""What the log tells, line by line."""
+"""What stands in the log, line by line."""
 
 import json
 import logging

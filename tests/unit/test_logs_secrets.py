@@ -29,7 +29,7 @@ Output = Callable[[], str]
 
 @pytest.fixture
 def client(make_app: Callable[..., Flask]) -> Iterator[FlaskClient]:
-    """A client of a service that tells as much as it can."""
+    """A client of a service that logs as much as it can."""
     yield make_app(LOG_LEVEL="DEBUG").test_client()
     make_app()  # the level is the whole process's
 

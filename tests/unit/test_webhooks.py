@@ -379,9 +379,9 @@ def test_the_log_holds_neither_the_event_nor_the_url(
     for answer in (500, 200):
         receiver.answer = lambda _, answer=answer: answer  # type: ignore[misc]
         deliver_once(f"{receiver.url}?token=hunter2")
-    told = [str(vars(record)) for record in caplog.records if "httpcore" not in record.name]
-    assert len(told) >= 2
-    assert not [line for line in told if "hunter2" in line or "fb-0" in line or "whsec" in line]
+    lines = [str(vars(record)) for record in caplog.records if "httpcore" not in record.name]
+    assert len(lines) >= 2
+    assert not [line for line in lines if "hunter2" in line or "fb-0" in line or "whsec" in line]
 
 
 class _Refusing:

@@ -30,7 +30,7 @@ async function signInAs(userId) {
   http.setAuthorizeToken(await generateJWTToken(userId, JWT_SECRET_KEY));
 }
 
-/** What a front end can tell of a refusal. */
+/** What a front end can learn from a refusal. */
 async function refusalOf(call) {
   const error = await call.then(
     () => assert.fail("the call was not refused"),

@@ -12,7 +12,7 @@ from flask import current_app
 from service import strict_json
 from service.commands.group import Group
 from service.database import Unavailable
-from service.schemas.events import timestamp
+from service.schemas.moments import timestamp
 from service.schemas.patterns import LARGEST_ID
 from service.store import events, webhooks
 

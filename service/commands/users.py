@@ -4,8 +4,9 @@ import click
 
 from service import strict_json
 from service.commands.group import USER_ID, Group
-from service.schemas.associations import AssociationSchema
-from service.schemas.events import representation, timestamp
+from service.schemas.detailed import DetailedSchema
+from service.schemas.events import representation
+from service.schemas.moments import timestamp
 from service.store import users
 from service.store.recording import Origin
 
@@ -19,15 +20,7 @@ def export(user_id: int) -> None:
     stored = users.stored(user_id)
     document = {
         "user_id": user_id,
-        "associations": [
-            {
-                **AssociationSchema().dump(row),
-                "created_at": timestamp(row.created_at),
-                "updated_at": timestamp(row.updated_at),
-                "created_by": row.created_by,
-            }
-            for row in stored.associations
-        ],
+        "associations": DetailedSchema(many=True).dump(stored.associations),
         "events": [representation(event) for event in stored.events],
         "admin_since": stored.admin_since and timestamp(stored.admin_since),
     }

@@ -150,15 +150,16 @@ class AssociationSchema(Schema):
         """No value needs a conversion: marshmallow's walk over the fields would cost more than
         everything else about a list."""
         if self.many if many is None else many:
-            return [_representation(row) for row in obj]
-        return _representation(obj)
+            return [self.representation(row) for row in obj]
+        return self.representation(obj)
 
-
-def _representation(row: Any) -> dict[str, Any]:
-    shown = {"user_id": row.user_id, "provider": row.provider, "ext_id": row.ext_id}
-    for name in details_of(row.provider):
-        shown[name] = getattr(row, name)
-    if metadata := shown.get("metadata"):
-        # As text out of the database, so that nobody reads it just to write it again.
-        shown["metadata"] = strict_json.Raw(metadata)
-    return shown
+    @staticmethod
+    def representation(row: Any) -> dict[str, Any]:
+        """An association as JSON, from the store's row."""
+        shown = {"user_id": row.user_id, "provider": row.provider, "ext_id": row.ext_id}
+        for name in details_of(row.provider):
+            shown[name] = getattr(row, name)
+        if metadata := shown.get("metadata"):
+            # As text out of the database, so that nobody reads it just to write it again.
+            shown["metadata"] = strict_json.Raw(metadata)
+        return shown

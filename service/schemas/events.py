@@ -1,6 +1,5 @@
 """Events as they go out, in answers and in webhooks; what one may ask of them."""
 
-from datetime import UTC, datetime
 from typing import Any
 
 from marshmallow import Schema, ValidationError, post_load, validates_schema
@@ -9,6 +8,7 @@ from marshmallow.validate import Range
 
 from service.schemas import cursors, fields
 from service.schemas.fields import Message
+from service.schemas.moments import timestamp
 from service.schemas.patterns import LARGEST_ID
 from service.schemas.requests import RequestSchema
 
@@ -37,11 +37,6 @@ def representation(row: Any) -> dict[str, Any]:
     if "changed" in event:
         event["changed"] = event["changed"].split(",")
     return event
-
-
-def timestamp(moment: datetime) -> str:
-    """RFC 3339 in UTC, with microseconds and `Z`."""
-    return moment.astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
 
 
 def _said(text: str, *examples: Any) -> dict[str, Any]:

@@ -50,6 +50,8 @@ _SHOWN = (
     _TABLE.c.show_in_profile,
     sa.cast(_TABLE.c.metadata, sa.Text).label("metadata"),
 )
+DETAILED = (*_SHOWN, _TABLE.c.created_at, _TABLE.c.updated_at, _TABLE.c.created_by)
+"""What admins and exports see."""
 # Named apart from the columns: in an UPDATE a column's name stands for its new value.
 _IS_PAIR = sa.and_(
     _TABLE.c.provider == sa.bindparam("of_provider"), _TABLE.c.ext_id == sa.bindparam("of_ext_id")

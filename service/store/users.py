@@ -10,6 +10,7 @@ from service.database import execute
 from service.database.statements import Run, Statement, Transaction
 from service.models import AdminGrant, Association, Event
 from service.store import events
+from service.store.associations import DETAILED
 from service.store.events import Row
 from service.store.recording import Origin
 
@@ -82,18 +83,14 @@ class Stored(NamedTuple):
     """All that is stored about a user."""
 
     associations: Sequence[Row]
-    """With all their columns, `metadata` as JSON text."""
+    """With the columns of `DETAILED`."""
     events: Sequence[Row]
     """Those that name the user, in the order of their ids."""
     admin_since: datetime | None
 
 
-_DETAILED = [
-    sa.cast(column, sa.Text).label("metadata") if column.name == "metadata" else column
-    for column in _ASSOCIATION.c
-]
 _linked = Statement(
-    sa.select(*_DETAILED)
+    sa.select(*DETAILED)
     .where(_ASSOCIATION.c.user_id == _HAS)
     .order_by(_ASSOCIATION.c.created_at, _ASSOCIATION.c.provider, _ASSOCIATION.c.ext_id)
 )

@@ -50,11 +50,8 @@ def row() -> dict[str, Any]:
 
 def insert(*, created_at: datetime, **changes: Any) -> None:
     """Put a row into the table as it never came through the store."""
-    values = association(**changes) | {
-        "created_at": created_at,
-        "updated_at": created_at,
-        "created_by": 7,
-    }
+    others = {"created_at": created_at, "updated_at": created_at, "created_by": 7}
+    values = association(**(others | changes))
     with db.engine.connect() as connection:
         connection.execute(sa.insert(TABLE).values(values))
 

@@ -10,6 +10,7 @@ from webargs.flaskparser import FlaskParser
 from service.schemas.fields import Message, canonical_id
 from service.web import edge, errors, reading
 from service.web.errors import Entry, Problem
+from service.web.reading import Errors
 
 MOST_UNKNOWN = 20
 """How many unknown fields are named one by one."""
@@ -46,26 +47,23 @@ class StrictParser(FlaskParser):
 
     def load_json(self, req: Request, schema: Schema) -> dict[str, Any]:
         """The body; and no query with it."""
-        if unwanted := reading.read_query(req):
-            raise ValidationError(_unknown(unwanted))
+        unwanted, repeated = reading.read_query(req)
         found = _with_path_user(reading.read_json(req, reading.read_body(req)), req)
         if getattr(schema, "takes_listed_providers_only", False):
             found = _with_listed_provider(found)
-        return found
+        return self._unless(_unknown(unwanted) | repeated, found, schema)
 
     def load_query(self, req: Request, schema: Schema) -> dict[str, Any]:
         """The query; where the path names the user, it can't."""
-        query = reading.read_query(req)
+        query, errors = reading.read_query(req)
         if "user_id" in query and _path_user(req):
-            query["user_id"] = _UNKNOWN
-            return query
-        return _with_path_user(query, req)
+            errors["user_id"] = [_UNKNOWN]
+        return self._unless(errors, _with_path_user(query, req), schema)
 
     def load_json_or_query(self, req: Request, schema: Schema) -> dict[str, Any]:
         """The body's pair if it holds one, else the query's; the user from either."""
-        query = reading.read_query(req)
-        if unwanted := [name for name in query if name not in schema.fields]:
-            raise ValidationError(_unknown(unwanted))
+        query, repeated = reading.read_query(req)
+        unwanted = _unknown([name for name in query if name not in schema.fields])
         raw = reading.read_body(req)
         body = reading.read_json(req, raw) if raw else {}
         source = body if body.keys() & {"provider", "ext_id"} else query
@@ -73,7 +71,14 @@ class StrictParser(FlaskParser):
         for named in (body, query):
             if "user_id" in named:
                 found = _with_user(found, named["user_id"])
-        return _with_path_user(found, req)
+        return self._unless(unwanted | repeated, _with_path_user(found, req), schema)
+
+    def _unless(self, errors: Errors, found: dict[str, Any], schema: Schema) -> dict[str, Any]:
+        """What was found, unless the query is wrong: then what the schema refuses is said too."""
+        if errors:
+            others = schema.validate(self.pre_load(found, schema=schema))
+            raise ValidationError({**others, **errors})
+        return found
 
     def pre_load(self, location_data: Any, *, schema: Schema, **_: Any) -> Any:
         """Of very many unknown fields keep the first: each would cost its time and its answer."""
@@ -89,7 +94,7 @@ class StrictParser(FlaskParser):
     ) -> NoReturn:
         (messages,) = error.messages.values()  # type: ignore[union-attr]  # of the one location
         entries = [entry for name, found in messages.items() for entry in _entries(name, found)]
-        raise Problem(400, *sorted(entries, key=lambda entry: entry.field is None))
+        raise Problem(400, *sorted(entries, key=_place))
 
 
 class _Rest(str):
@@ -120,6 +125,11 @@ def _entries(name: str, found: Any) -> Iterator[Entry]:
         yield Entry(code, f"{where}{message}", _clip(name) if is_field else None)
 
 
+def _place(entry: Entry) -> tuple[bool, str]:
+    """Fields before the whole; unknown ones, which marshmallow finds in any order, by name."""
+    return entry.field is None, (entry.field or "") if entry.code == "unknown" else ""
+
+
 def _with_path_user(found: dict[str, Any], req: Request) -> dict[str, Any]:
     """The path's user stands for the fields'; fields that name another are refused by theirs."""
     user_id = _path_user(req)
@@ -146,7 +156,7 @@ def _with_listed_provider(found: dict[str, Any]) -> dict[str, Any]:
     return found
 
 
-def _unknown(names: Iterable[str]) -> dict[str, list[str]]:
+def _unknown(names: Iterable[str]) -> Errors:
     return {name: [_UNKNOWN] for name in _first(list(names))}
 
 

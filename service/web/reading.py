@@ -5,7 +5,6 @@ from typing import Any
 from urllib.parse import parse_qsl
 
 from flask import Request
-from marshmallow import ValidationError
 from werkzeug.datastructures import MIMEAccept
 from werkzeug.http import parse_accept_header, parse_options_header
 
@@ -13,6 +12,9 @@ from service import strict_json
 from service.schemas.fields import Message
 from service.web import edge, errors
 from service.web.errors import Entry, Problem
+
+Errors = dict[str, list[Message]]
+"""What is wrong with each field."""
 
 MOST_RANGES = 20
 _JSON_RANGES = {"application/json", errors.MEDIA_TYPE, "application/*", "*/*"}
@@ -64,10 +66,10 @@ def _check_media_type(content_type: str) -> None:
         raise Problem(400, Entry("unsupported_media_type", text))
 
 
-def read_query(req: Request) -> dict[str, Any]:
-    """The query's parameters, each at most once."""
+def read_query(req: Request) -> tuple[dict[str, Any], Errors]:
+    """The query's parameters, and the errors of those that stand there more than once."""
     if not req.query_string:
-        return {}
+        return {}, {}
     try:
         if _BROKEN_ESCAPE.search(req.query_string):
             raise ValueError  # which parse_qsl would take as it stands
@@ -78,9 +80,8 @@ def read_query(req: Request) -> dict[str, Any]:
         text = "The query is not made of names and values in percent-encoded UTF-8."
         raise Problem(400, Entry("parse_error", text)) from None
     query = dict(pairs)
-    if len(query) != len(pairs):
-        names = [name for name, _ in pairs]
-        repeated = sorted({name for name in names if names.count(name) > 1})
-        text = Message("repeated", "Send this parameter once.")
-        raise ValidationError({name: [text] for name in repeated})
-    return query
+    if len(query) == len(pairs):
+        return query, {}
+    names = [name for name, _ in pairs]
+    text = Message("repeated", "Send this parameter once.")
+    return query, {name: [text] for name in query if names.count(name) > 1}

@@ -180,7 +180,29 @@ def test_an_unknown_parameter_is_refused_by_its_name(location: str, query: str, 
 )  # fmt: skip
 @pytest.mark.parametrize("location", ["query", "json_or_query"])
 def test_a_repeated_parameter_is_refused_by_its_name(location: str, query: str, name: str) -> None:
-    assert of_query(query, location) == (400, {("repeated", name)})
+    status, found = of_query(query, location)
+    assert (status, ("repeated", name) in found) == (400, True)
+
+
+def test_a_repeated_parameter_hides_no_other_error() -> None:
+    assert of_query("user_id=x&ext_id=a&ext_id=b&provider=P&z=1") == (
+        400,
+        {("invalid", "user_id"), ("repeated", "ext_id"), ("invalid", "provider"), ("unknown", "z")},
+    )
+
+
+@BODIES
+def test_a_query_beside_a_body_hides_none_of_its_errors(location: str, schema: Schema) -> None:
+    body = json.dumps(GOOD | {"ext_id": ""})
+    assert refusal(
+        location, schema, method="POST", data=body, content_type=JSON, query_string="x=1"
+    ) == (400, {("unknown", "x"), ("invalid", "ext_id")})
+
+
+def test_unknown_fields_are_named_in_their_order() -> None:
+    with pytest.raises(Problem) as refused:
+        parsed("query", QuerySchema(), query_string="user_id=0&c=1&a=1&d=1&b=1")
+    assert [entry.field for entry in refused.value.entries] == ["user_id", "a", "b", "c", "d"]
 
 
 @pytest.mark.parametrize(

@@ -1,121 +1,33 @@
 // The page. What the service says is shown as text, never as HTML, and the rules for a field are
 // the service's alone: the page sends what was typed and shows each refusal beside its field.
 
-import { Associations, Refusal, userOf } from "./api.js";
-
-const NAMES = {
-  external: "External system",
-  facebook: "Facebook",
-  github: "GitHub",
-  google: "Google",
-  linkedin: "LinkedIn",
-  microsoft: "Microsoft",
-  x: "X",
-};
-
-const find = (id) => document.getElementById(id);
-const nameOf = (association) => NAMES[association.provider] ?? association.provider;
+import { Activity } from "../activity.js";
+import { Associations } from "../api.js";
+import { clearErrors, find, say } from "../forms.js";
+import { handled, onSubmit, start } from "../session.js";
+import { foreign, line, nameOf, providerOf, sentence, time, webAddress } from "../words.js";
 
 let associations = null;
 
-function say(text) {
-  // Cleared first, so that a screen reader also speaks the same sentence twice in a row.
-  find("status").textContent = "";
-  setTimeout(() => (find("status").textContent = text), 50);
-}
-
-// Errors beside their fields
-
-function clearErrors(form) {
-  for (const error of form.querySelectorAll(".error")) error.textContent = "";
-  for (const input of form.elements) input.removeAttribute("aria-invalid");
-}
-
-/** Show each error at its field; what has no visible field goes below the form. */
-function showErrors(form, refusal) {
-  const rest = [...refusal.messages];
-  for (const [field, message] of refusal.fields) {
-    const input = form.elements[field];
-    if (input && !input.closest("[hidden]")) {
-      input.setAttribute("aria-invalid", "true");
-      find(`${field}-error`).textContent = message;
-    } else rest.push(`${field}: ${message}`);
-  }
-  form.querySelector(".form-error").textContent = rest.join(" ");
-  form.querySelector("[aria-invalid]")?.focus();
-}
-
-/** Run one form's work: once at a time, its old errors gone, its new ones in place. */
-async function submit(form, work) {
-  const button = form.querySelector("[type=submit]");
-  if (button.getAttribute("aria-disabled") === "true") return;
-  // Not `disabled`, which would take the focus away from whoever pressed it.
-  button.setAttribute("aria-disabled", "true");
-  clearErrors(form);
-  try {
-    await work();
-  } catch (error) {
-    if (!handled(error)) showErrors(form, error);
-  } finally {
-    button.setAttribute("aria-disabled", "false");
-  }
-}
-
-/** Whether the error needs no further showing; an error of this page itself goes on up. */
-function handled(error) {
-  if (error.name === "AbortError") return true;
-  if (!(error instanceof Refusal)) throw error;
-  if (error.status !== 401) return false;
-  signOut();
-  tokenError("The service doesn't accept this token: it may have expired.");
-  return true;
-}
-
-// Signing in and out
-
-function tokenError(message) {
-  showErrors(find("sign-in-form"), { fields: new Map([["token", message]]), messages: [] });
-}
-
-async function signIn() {
-  const form = find("sign-in-form");
-  const token = form.elements.token.value.trim();
-  const user = userOf(token);
-  if (!user) return tokenError("This isn't an access token of the platform.");
-  let opened;
-  try {
-    opened = new Associations(form.elements.api.value.trim(), user, token);
-  } catch {
-    const message = "This isn't a web address, such as https://api.example.com";
-    return showErrors(form, { fields: new Map([["api", message]]), messages: [] });
-  }
+async function open(api, user) {
+  const opened = new Associations(api, user);
   const rows = await opened.list();
-  associations = opened;
-  form.elements.token.value = "";
-  find("who").textContent = `User ${user}`;
-  find("list").replaceChildren(...rows.map(accountItem));
-  showSession(true);
-  count();
-  find("list-title").focus();
-  say(`Signed in as user ${user}.`);
+  return () => {
+    associations = opened;
+    find("list").replaceChildren(...rows.map(accountItem));
+    count();
+    find("list-title").focus();
+    activity.show(associations);
+  };
 }
 
-function signOut() {
-  associations?.close();
+function close() {
   associations = null;
-  find("confirm").close();
+  activity.clear();
   find("list").replaceChildren();
   find("add-form").reset();
   clearErrors(find("add-form"));
   fitFields();
-  showSession(false);
-  find("token").focus();
-}
-
-function showSession(signedIn) {
-  find("sign-in").hidden = signedIn;
-  find("accounts").hidden = !signedIn;
-  find("session").hidden = !signedIn;
 }
 
 // The list
@@ -126,15 +38,6 @@ function count() {
   find("empty").hidden = number > 0;
 }
 
-function webAddress(text) {
-  try {
-    const url = new URL(text);
-    return /^https?:$/.test(url.protocol) ? url : null;
-  } catch {
-    return null;
-  }
-}
-
 function accountItem(association) {
   const item = find("account").content.cloneNode(true).firstElementChild;
   const part = (selector) => item.querySelector(selector);
@@ -142,7 +45,7 @@ function accountItem(association) {
   item.dataset.provider = association.provider;
   item.dataset.extId = association.ext_id;
   part("use").setAttribute("href", find(symbol)?.localName === "symbol" ? `#${symbol}` : "#icon-link");
-  part("h3").textContent = nameOf(association);
+  part("h3").textContent = providerOf(association);
   part(".id bdi").textContent = association.ext_id;
 
   const url = webAddress(association.profile_url);
@@ -154,7 +57,7 @@ function accountItem(association) {
   if (association.metadata) part("pre").textContent = JSON.stringify(association.metadata, null, 2);
   else part("details").remove();
 
-  const named = `${nameOf(association)} account ${association.ext_id}`;
+  const named = `${nameOf(association)} ${association.ext_id}`;
   if ("show_in_profile" in association) {
     const box = part("[role=switch]");
     box.checked = association.show_in_profile;
@@ -175,7 +78,7 @@ async function change(item, work) {
     await work();
   } catch (refusal) {
     if (handled(refusal)) return;
-    error.textContent = [...refusal.fields.values(), ...refusal.messages].join(" ");
+    error.textContent = refusal.text;
     say(error.textContent);
   } finally {
     item.removeAttribute("aria-busy");
@@ -190,7 +93,8 @@ async function show(item, { provider, ext_id }, box) {
   await change(item, async () => {
     const changed = await associations.change({ provider, ext_id, show_in_profile: wanted });
     stored = changed.show_in_profile;
-    say(`${nameOf(changed)} account ${ext_id} is ${stored ? "shown in" : "hidden from"} your profile.`);
+    activity.show(associations);
+    say(`${nameOf(changed)} ${ext_id} is ${stored ? "shown in" : "hidden from"} your profile.`);
   });
   box.checked = stored;
 }
@@ -198,7 +102,7 @@ async function show(item, { provider, ext_id }, box) {
 function askToRemove(item, association) {
   const dialog = find("confirm");
   find("confirm-text").textContent =
-    `${nameOf(association)} account ${association.ext_id} will no longer be linked to you.`;
+    `${nameOf(association)} ${association.ext_id} will no longer be linked to you.`;
   dialog.returnValue = "cancel";
   dialog.onclose = () => dialog.returnValue === "remove" && remove(item, association);
   dialog.showModal();
@@ -212,10 +116,26 @@ async function remove(item, association) {
     });
     item.remove();
     count();
+    activity.show(associations);
     find("list-title").focus();
-    say(`${nameOf(association)} account ${association.ext_id} is no longer linked.`);
+    say(`${nameOf(association)} ${association.ext_id} is no longer linked.`);
   });
 }
+
+// What became of them
+
+function by(user) {
+  return (actor) => {
+    if (actor === null) return " by the platform";
+    return actor === user ? "" : " by an administrator";
+  };
+}
+
+const activity = new Activity(find("activity"), (event, user) => [
+  line("what", sentence(event, user, by(user))),
+  ...(event.ext_id ? [line("id", foreign(event.ext_id))] : []),
+  line("when", time(event.occurred_at, { dateStyle: "medium", timeStyle: "short" })),
+]);
 
 // Adding
 
@@ -249,22 +169,13 @@ async function add() {
   count();
   find("add-form").reset();
   fitFields();
+  activity.show(associations);
   find("provider").focus();
-  say(`${nameOf(created)} account ${created.ext_id} is linked.`);
+  say(`${nameOf(created)} ${created.ext_id} is linked.`);
 }
 
 find("api").value =
   new URLSearchParams(location.search).get("api") ?? `http://${location.hostname}:8000`;
-find("sign-in-form").addEventListener("submit", (event) => {
-  event.preventDefault();
-  submit(event.target, signIn);
-});
-find("add-form").addEventListener("submit", (event) => {
-  event.preventDefault();
-  submit(event.target, add);
-});
-find("sign-out").addEventListener("click", () => {
-  signOut();
-  say("Signed out.");
-});
+onSubmit("add-form", add);
 find("provider").addEventListener("input", fitFields);
+start({ id: "accounts", open, close });

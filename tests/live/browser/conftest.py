@@ -1,4 +1,4 @@
-"""A real Chromium, the real gunicorn, and the example page on an origin of its own.
+"""A real Chromium, the real gunicorn, and the example pages on an origin of their own.
 
     .venv/bin/python -m pytest tests/live/browser
 
@@ -50,8 +50,8 @@ class QuietHandler(http.server.SimpleHTTPRequestHandler):
 
 @contextmanager
 def serving_the_page() -> Iterator[str]:
-    """Serve the example page; gives its origin."""
-    handler = functools.partial(QuietHandler, directory=ROOT / "examples" / "linked-accounts")
+    """Serve the example pages; gives their origin."""
+    handler = functools.partial(QuietHandler, directory=ROOT / "examples")
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
         thread = threading.Thread(target=server.serve_forever, daemon=True)
         thread.start()

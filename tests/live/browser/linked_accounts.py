@@ -39,21 +39,27 @@ def row(provider: str, ext_id: str, **changes: Any) -> dict[str, Any]:
     return {"provider": provider, "ext_id": ext_id} | unset | changes
 
 
-def link(service: Server, user: int, provider: str, ext_id: str, **fields: Any) -> None:
-    """Link an account before the page is opened."""
+def send(service: Server, method: str, user: int, token: str, **fields: Any) -> None:
+    """Change what a user has by another way than the page."""
     request = urllib.request.Request(
         f"{service.url}/api/v2/user/{user}/provider/",
-        json.dumps({"provider": provider, "ext_id": ext_id} | fields).encode(),
-        {"Authorization": f"Bearer {token(user)}", "Content-Type": "application/json"},
+        json.dumps(fields).encode(),
+        {"Authorization": f"Bearer {token}", "Content-Type": "application/json"},
+        method=method,
     )
     with urllib.request.urlopen(request) as response:
-        assert response.status == 201
+        assert response.status < 300
+
+
+def link(service: Server, user: int, provider: str, ext_id: str, **fields: Any) -> None:
+    """Link an account before the page is opened."""
+    send(service, "POST", user, token(user), provider=provider, ext_id=ext_id, **fields)
 
 
 class LinkedAccounts:
     def __init__(self, screen: Screen, origin: str, api: str) -> None:
         self.screen = screen
-        screen.open(f"{origin}/?api={quote(api, safe='')}")
+        screen.open(f"{origin}/linked-accounts/?api={quote(api, safe='')}")
 
     def sign_in(self, token: str) -> None:
         self.fill("token", token)
@@ -85,6 +91,10 @@ class LinkedAccounts:
 
     def ask_to_remove(self, ext_id: str) -> None:
         self.account(ext_id).find_element(By.CSS_SELECTOR, "button").click()
+
+    def activity(self) -> list[str]:
+        """The sentences of the history, the newest first."""
+        return [line.text for line in self.screen.find_all("#activity .what")]
 
     def says(self, text: str) -> None:
         """Wait until the live region says so."""

@@ -17,7 +17,7 @@ from selenium.webdriver.remote.webelement import WebElement
 
 from tests.support.waiting import becomes
 
-WIDTHS = {"phone": 390, "desktop": 1280}
+WIDTHS = {"phone": 360, "desktop": 1280}
 Seen = TypeVar("Seen")
 
 

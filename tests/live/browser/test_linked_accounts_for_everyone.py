@@ -138,4 +138,4 @@ def test_the_page_has_a_language_a_title_and_headings_in_order(
     assert page.screen.find("html").get_attribute("lang") == "en"
     assert page.screen.browser.title
     headings = [h.tag_name for h in page.screen.find_all("h1, h2, h3") if h.is_displayed()]
-    assert headings == ["h1", "h2", "h3", "h2"]
+    assert headings == ["h1", "h2", "h3", "h2", "h2"]

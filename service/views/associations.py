@@ -29,7 +29,6 @@ from service.web.errors import Entry, Problem
 blp = Blueprint(
     "associations",
     __name__,
-    url_prefix="/api/v2/user",
     description="Which external identities a user is linked to.",
 )
 

@@ -19,7 +19,6 @@ from service.web.api import Blueprint
 blp = Blueprint(
     "events",
     __name__,
-    url_prefix="/api/v2/user",
     description="What became of associations: one event for each change, kept for a while.",
 )
 

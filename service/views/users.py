@@ -11,7 +11,6 @@ from service.web.api import Blueprint
 blp = Blueprint(
     "users",
     __name__,
-    url_prefix="/api/v2/user",
     description="What concerns a user as a whole.",
 )
 

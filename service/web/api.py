@@ -25,11 +25,18 @@ class Api(flask_smorest.Api):
 
 
 class Blueprint(flask_smorest.Blueprint):
+    """Operations of one kind, below the address of users unless set otherwise."""
+
     ARGUMENTS_PARSER = StrictParser()
     DEFAULT_LOCATION_CONTENT_TYPE_MAPPING = {
         "json": "application/json",
         "json_or_query": "application/json",
     }
+
+    def __init__(
+        self, name: str, module: str, *, description: str, url_prefix: str = "/api/v2/user"
+    ) -> None:
+        super().__init__(name, module, url_prefix=url_prefix, description=description)
 
     def refuses(self, *statuses: int) -> Any:
         """Decorator declaring a view's refusals; those that any view may give go without saying."""

@@ -14,22 +14,10 @@ from service.commands import events as commands
 from service.database import Unavailable, db
 from service.models import Event
 from service.store import events, webhooks
-from tests.support.receiver import SECRET, Receiver, receiving
+from tests.support.receiver import SECRET, Receiver
 from tests.support.stored import link
 
 Run = Callable[..., Result]
-
-
-@pytest.fixture
-def receiver() -> Iterator[Receiver]:
-    with receiving() as receiver:
-        yield receiver
-
-
-@pytest.fixture
-def other() -> Iterator[Receiver]:
-    with receiving() as other:
-        yield other
 
 
 @pytest.fixture

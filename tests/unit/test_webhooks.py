@@ -20,7 +20,7 @@ from service.store.recording import Origin
 from service.webhooks.delivering import SAVES, Times
 from tests.support.databases import watching
 from tests.support.delivering import deliver_once, delivering, named, with_sender
-from tests.support.receiver import SECRET, Delivery, Receiver, receiving
+from tests.support.receiver import SECRET, Delivery, Receiver
 from tests.support.stored import link
 from tests.support.waiting import becomes, eventually
 
@@ -29,18 +29,6 @@ from tests.support.waiting import becomes, eventually
 def context(app: Flask) -> Iterator[None]:
     with app.app_context():
         yield
-
-
-@pytest.fixture
-def receiver() -> Iterator[Receiver]:
-    with receiving() as receiver:
-        yield receiver
-
-
-@pytest.fixture
-def other() -> Iterator[Receiver]:
-    with receiving() as other:
-        yield other
 
 
 def make_events(count: int, *, prefix: str = "fb") -> None:

@@ -7,7 +7,7 @@ stops the start.
 
 import inspect
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from http import HTTPStatus
 from typing import Any
 
@@ -137,9 +137,19 @@ class Schemas(MarshmallowPlugin):
         schema = resolve_schema_instance(schema)
         found |= getattr(schema, "json_schema", {})
         about = {"description": inspect.cleandoc(type(schema).__doc__ or name)}
+        if forms := getattr(schema, "forms", None):
+            return about | {"oneOf": list(self._forms(name, forms, found))}
         if not providers.UNSET.keys() & schema.fields:
             return about | found
         return about | {"oneOf": list(self._branches(name, schema, found))}
+
+    def _forms(self, name: str, forms: Mapping[str, Sequence[str]], whole: Json) -> Iterator[str]:
+        """Register a component for each form that a body may have; yield their names."""
+        for title, names in forms.items():
+            properties = {n: whole["properties"][n] for n in names}
+            form = {**whole, "properties": properties, "required": list(names)}
+            self.spec.components.schema(f"{name}{title}", form)
+            yield f"{name}{title}"
 
     def _branches(self, name: str, schema: Schema, whole: Json) -> Iterator[str]:
         """Register a component for each kind of provider; yield their names."""

@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from flask import Flask
 
 from service.database import RETRIES, Unavailable, db
-from service.store import admins, associations
+from service.store import admins, associations, directory
 from tests.support import stored
 from tests.support.databases import ON_POSTGRESQL, ON_SQLITE, Plain, watching
 from tests.support.stored import BY, TABLE, association, link
@@ -51,6 +51,13 @@ def test_change_delete_and_list_are_one_statement_each() -> None:
     assert len(changes(seen)) == 3
 
 
+def test_a_look_up_of_many_is_one_statement() -> None:
+    with watching() as seen:
+        directory.of_identities("facebook", [f"fb-{number}" for number in range(500)])
+        directory.of_users([*range(1, 101)])
+    assert len(seen) == 2
+
+
 def refused(**changes: Any) -> list[str]:
     with watching() as seen, pytest.raises((associations.Taken, associations.LimitReached)):
         link(**changes)
@@ -88,6 +95,8 @@ def test_values_never_stand_in_a_statement() -> None:
         link(ext_id="canary", profile_url="https://canary.example/")
         associations.list_of_user(77777, with_hidden=True)
         associations.look_up("facebook", "canary")
+        directory.of_identities("facebook", ["canary"])
+        directory.of_users([77777])
         associations.change(
             7, "facebook", "canary", {"profile_url": "https://canary.example/2"}, by=BY
         )
@@ -142,6 +151,13 @@ LOOK_UP = pytest.param(
     lambda: associations.look_up("facebook", "fb-7"), "pk_social_association", id="find"
 )
 READS = pytest.mark.parametrize(("act", "index"), [ALL, PUBLIC, LOOK_UP])
+IDENTITIES = pytest.param(
+    lambda: directory.of_identities("facebook", ["fb-7", "fb-9"]),
+    "pk_social_association",
+    id="identities",
+)
+OF_USERS = pytest.param(lambda: directory.of_users([7, 9]), INDEX, id="users")
+OF_MANY = pytest.mark.parametrize(("act", "index"), [IDENTITIES, OF_USERS])
 
 
 def nodes(plan: dict[str, Any]) -> Iterator[dict[str, Any]]:
@@ -157,7 +173,7 @@ def explained_by_postgresql(act: Any, setting: str = "") -> list[dict[str, Any]]
 
 
 @ON_POSTGRESQL
-@READS
+@pytest.mark.parametrize(("act", "index"), [ALL, PUBLIC, LOOK_UP, IDENTITIES, OF_USERS])
 def test_on_postgresql_reads_go_by_an_index_and_sort_a_users_own_at_most(
     many: None, act: Any, index: str
 ) -> None:
@@ -168,7 +184,7 @@ def test_on_postgresql_reads_go_by_an_index_and_sort_a_users_own_at_most(
 
 
 @ON_POSTGRESQL
-@pytest.mark.parametrize(("act", "index"), [ALL, PUBLIC])
+@pytest.mark.parametrize(("act", "index"), [ALL, PUBLIC, OF_USERS])
 def test_on_postgresql_the_index_is_in_the_lists_order(many: None, act: Any, index: str) -> None:
     # For a handful of rows the planner may find it cheaper to read a bitmap and sort.
     found = explained_by_postgresql(act, "SET enable_bitmapscan = off")
@@ -190,6 +206,16 @@ def test_on_sqlite_reads_go_by_an_index_and_sort_nothing(many: None, act: Any, i
         (detail,) = (row[-1] for row in plan)
         assert detail.startswith("SEARCH ")
         assert f"INDEX {name} " in detail
+
+
+@ON_SQLITE
+@OF_MANY
+def test_on_sqlite_a_look_up_of_many_goes_by_an_index(many: None, act: Any, index: str) -> None:
+    for plan in plans_of("EXPLAIN QUERY PLAN", act):
+        search, *of_list = (row[-1] for row in plan)
+        name = index if index == INDEX else "sqlite_autoindex_social_association_1"
+        assert search.startswith(f"SEARCH social_association USING INDEX {name} (")
+        assert [detail.split()[0] for detail in of_list] == ["LIST", "SCAN"]  # of what was asked
 
 
 @ON_SQLITE

@@ -10,7 +10,19 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import Any
 
-from tests.chaos import conflicts, crashes, disks, locks, outages, postgres, reloads, restarts, soak
+from tests.chaos import (
+    conflicts,
+    crashes,
+    disks,
+    following,
+    locks,
+    outages,
+    postgres,
+    reloads,
+    restarts,
+    soak,
+)
+from tests.chaos.feed import MISSED, NO_EVENT
 from tests.chaos.plan import Plan
 from tests.chaos.postgres import Postgres
 from tests.chaos.report import Report, Skipped
@@ -33,8 +45,15 @@ class Scenario:
 
 SCENARIOS = {
     "kill -9, PostgreSQL": Scenario(
-        crashes.kills, "url", {"answers_before_commit": LOST, "ledger_counts_lost_as_done": LOST}
+        crashes.kills,
+        "url",
+        {
+            "answers_before_commit": LOST,
+            "ledger_counts_lost_as_done": LOST,
+            "event_of_its_own": NO_EVENT,
+        },
     ),
+    "following the feed": Scenario(following.following, "server", {"number_at_insert": MISSED}),
     "kill -9, SQLite": Scenario(crashes.kills, "file", {"answers_before_commit": LOST}, False),
     "immediate restarts": Scenario(
         restarts.immediate_restarts,

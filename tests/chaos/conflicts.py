@@ -3,8 +3,9 @@
 import time
 from collections import Counter
 
-from tests.chaos.ledger import compare, read_table
-from tests.chaos.load import Client, Rules, load
+from tests.chaos.clients import Client, Rules
+from tests.chaos.feed import judge
+from tests.chaos.load import load
 from tests.chaos.plan import Plan
 from tests.chaos.postgres import Postgres
 from tests.chaos.report import Report
@@ -40,7 +41,7 @@ def conflicts(plan: Plan, report: Report, server: Postgres) -> None:
             time.sleep(1.5 if plan.is_short else 10)
         with load(service.port, report, Rules(may_refuse=True)) as together:
             time.sleep(1.5 if plan.is_short else 10)
-        compare([*running.ledgers(), *together.ledgers()], read_table(url), report)
+        judge([running, together], url, report)
         report.check(not together.untold(), "made but denied", together.untold())
         _for_ever(service.port, report, server, url)
         service.judge_log(report)

@@ -3,8 +3,9 @@
 import random
 import time
 
-from tests.chaos.ledger import compare, read_table
-from tests.chaos.load import Rules, load
+from tests.chaos.clients import Rules
+from tests.chaos.feed import judge
+from tests.chaos.load import load
 from tests.chaos.plan import Plan
 from tests.chaos.report import Report
 from tests.chaos.stack import WORKERS, stack
@@ -30,7 +31,7 @@ def kills(plan: Plan, report: Report, url: str) -> None:
         report.figures["kills"] = done
         # A statement that its worker didn't live to see the end of comes to rest.
         time.sleep(0.5)
-        compare(running.ledgers(), read_table(service.database_url), report)
+        judge([running], service.database_url, report)
         are_back = becomes(lambda: len(service.workers()) == WORKERS, 5)
         report.check(are_back, "not all workers are back after 5 s")
         service.judge_log(report)

@@ -11,8 +11,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from tests.chaos.ledger import compare, read_table
-from tests.chaos.load import Client, Rules, load
+from tests.chaos.clients import Client, Rules
+from tests.chaos.feed import judge
+from tests.chaos.load import load
 from tests.chaos.plan import Plan
 from tests.chaos.postgres import Postgres
 from tests.chaos.report import Report, Skipped
@@ -57,6 +58,7 @@ def full_postgresql(plan: Plan, report: Report, server: Postgres) -> None:
                     )
                 # Reads every row by every index, and fails where one is torn.
                 server.ask("REINDEX TABLE social_association", url=url)
+                server.ask("REINDEX TABLE social_event", url=url)
         finally:
             server.ask("DROP TABLESPACE small")
 
@@ -116,7 +118,7 @@ class _Full:
             seconds = running.recovered_after(moment, within=5, report=self.report)
             self.report.figures["recovery s"] = seconds
         self._client.hang_up()
-        compare(running.ledgers(), read_table(self.service.database_url), self.report)
+        judge([running], self.service.database_url, self.report)
         self.report.check(not running.untold(), "made but denied", running.untold())
         self.service.judge_log(self.report)
 

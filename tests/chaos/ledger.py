@@ -1,5 +1,6 @@
 """What a client was promised, held against the table."""
 
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from contextlib import closing
 from dataclasses import dataclass, field
@@ -10,6 +11,8 @@ from tests.chaos.report import Report
 from tests.support.databases import postgresql, sqlite
 
 PROVIDER = "chaos"
+FIRST_URL = "https://example.com/0"
+"""What each is created with; a change sets another one."""
 
 State = tuple[int, str] | None
 """(user_id, profile_url) of an association, or None: there is none."""
@@ -23,12 +26,17 @@ class Ledger:
 
     may_be: dict[str, set[State]] = field(default_factory=dict)
     """ext_id -> its state; more than one while nobody acknowledged the last change."""
+    sent: Counter[tuple[str, str]] = field(default_factory=Counter)
+    """(ext_id, method) -> how often it was asked for."""
+    done: Counter[tuple[str, str]] = field(default_factory=Counter)
+    """(ext_id, method) -> how often it was acknowledged."""
 
     def asked(self, ext_id: str, state: State) -> None:
         self.may_be.setdefault(ext_id, {None}).add(state)
 
-    def acknowledged(self, ext_id: str, state: State) -> None:
+    def acknowledged(self, ext_id: str, method: str, state: State) -> None:
         self.may_be[ext_id] = {state}
+        self.done[ext_id, method] += 1
 
 
 def read_table(url: str) -> dict[str, State]:

@@ -5,8 +5,9 @@ from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 
-from tests.chaos.ledger import compare, read_table
-from tests.chaos.load import Client, Rules, load
+from tests.chaos.clients import Client, Rules
+from tests.chaos.feed import judge
+from tests.chaos.load import load
 from tests.chaos.plan import Plan
 from tests.chaos.postgres import Postgres
 from tests.chaos.report import Report
@@ -41,7 +42,7 @@ def locked_pair(plan: Plan, report: Report, server: Postgres) -> None:
                 server.ask("DELETE FROM social_association WHERE provider = 'held'", url=url)
         report.figures["refused"] = sum(statuses.values())
         report.check(_link(service, report) == 201, "not made when nobody held it any more")
-        compare(running.ledgers(), read_table(url), report)
+        judge([running], url, report)
         service.judge_log(report)
 
 
@@ -72,7 +73,7 @@ def exclusive_sqlite(plan: Plan, report: Report) -> None:
                 elsewhere.execute("ROLLBACK")
                 report.check(set(reads) == {200}, "reads don't go on", Counter(reads))
                 running.recovered_after(held[-1][1], within=5, report=report)
-        compare(running.ledgers(), read_table(url), report)
+        judge([running], url, report)
         report.check(not running.untold(), "half done: refused, and there", running.untold())
         meanwhile = [
             answer

@@ -7,8 +7,9 @@ from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, suppress
 
-from tests.chaos.ledger import compare, read_table
-from tests.chaos.load import Client, Load, Rules, load
+from tests.chaos.clients import Client, Rules
+from tests.chaos.feed import judge
+from tests.chaos.load import Load, load
 from tests.chaos.plan import Plan
 from tests.chaos.postgres import Postgres
 from tests.chaos.report import Report, quantile
@@ -50,7 +51,7 @@ def stopped(plan: Plan, report: Report, server: Postgres) -> None:
             _outage(service, running, report, plan)
             server.start()
             _recovery(service, running, server.answers(), report)
-        compare(running.ledgers(), read_table(url), report)
+        judge([running], url, report)
         report.check(running.untold() <= len(running.clients), "made but denied", running.untold())
         service.judge_log(report)
 
@@ -69,7 +70,7 @@ def black_hole(plan: Plan, report: Report, server: Postgres) -> None:
             _outage(service, running, report, plan)
             line.mend()
             _recovery(service, running, time.monotonic(), report)
-        compare(running.ledgers(), read_table(url), report)
+        judge([running], url, report)
         # What was sent into the hole may come out of it when it ends: one statement a connection.
         report.check(running.untold() <= connections, "made but denied", running.untold())
         name = 'social_database_pool_connections{state="%s"}'

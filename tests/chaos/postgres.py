@@ -123,6 +123,26 @@ class Postgres:
             self.answers()
             self.ask(f"DROP DATABASE {name} WITH (FORCE)")
 
+    @contextmanager
+    def copy(self, url: str) -> Iterator[str]:
+        """The URL of another database, into which a dump of this one was restored."""
+        name, dump = f"chaos_{uuid.uuid4().hex}", ["--format=custom", f"--dbname={url}"]
+        self.ask(f"CREATE DATABASE {name} TEMPLATE template0")
+        there = self._url_of(name)
+        with subprocess.Popen(
+            [self._programs / "pg_dump", *dump], stdout=subprocess.PIPE
+        ) as process:
+            subprocess.run(
+                [self._programs / "pg_restore", "--exit-on-error", f"--dbname={there}"],
+                stdin=process.stdout,
+                check=True,
+            )
+        assert process.returncode == 0
+        try:
+            yield there
+        finally:
+            self.ask(f"DROP DATABASE {name} WITH (FORCE)")
+
     def _url_of(self, database: str) -> str:
         url = sa.make_url(self.url).set(drivername="postgresql", database=database)
         return url.render_as_string(hide_password=False)

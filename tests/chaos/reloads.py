@@ -3,8 +3,9 @@
 import signal
 import time
 
-from tests.chaos.ledger import compare, read_table
-from tests.chaos.load import Rules, load
+from tests.chaos.clients import Rules
+from tests.chaos.feed import judge
+from tests.chaos.load import Load, load
 from tests.chaos.plan import Plan
 from tests.chaos.report import Report
 from tests.chaos.stack import stack
@@ -29,13 +30,14 @@ def hups(plan: Plan, report: Report, url: str) -> None:
                 service.signal(signal.SIGHUP)
             are_gone = becomes(lambda: not before & {w.pid for w in service.workers()}, 35)
             report.check(are_gone, "an old worker is still there")
-        compare(running.ledgers(), read_table(service.database_url), report)
+        judge([running], service.database_url, report)
         report.figures["HUPs"] = times
         service.judge_log(report)
 
 
 def terms(plan: Plan, report: Report, url: str) -> None:
     """TERM: what was accepted is finished; then nobody is let in any more."""
+    loads: list[Load] = []
     for _ in range(1 if plan.is_short else 5):
         with stack(url, *_service_options(plan), defect=plan.of_service()) as service:
             with load(service.port, report, Rules(may_find_it_shut=True)) as running:
@@ -49,12 +51,6 @@ def terms(plan: Plan, report: Report, url: str) -> None:
                 TERMs=1,
                 clients_that_found_it_shut=sum(client.is_shut for client in running.clients),
             )
-            table = read_table(service.database_url)
-            mine = {
-                ext_id: table[ext_id]
-                for ledger in running.ledgers()
-                for ext_id in ledger.may_be
-                if ext_id in table
-            }
-            compare(running.ledgers(), mine, report)
+            loads.append(running)
             service.judge_log(report)
+    judge(loads, url, report)

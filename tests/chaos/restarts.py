@@ -2,8 +2,9 @@
 
 import time
 
-from tests.chaos.ledger import compare, read_table
-from tests.chaos.load import CLIENTS, Rules, load
+from tests.chaos.clients import Rules
+from tests.chaos.feed import judge
+from tests.chaos.load import CLIENTS, load
 from tests.chaos.plan import Plan
 from tests.chaos.postgres import Postgres
 from tests.chaos.report import Report
@@ -29,7 +30,7 @@ def immediate_restarts(plan: Plan, report: Report, server: Postgres) -> None:
                 seconds = running.recovered_after(back, within=BACK_WITHIN, report=report)
                 slowest = max(slowest, seconds)
         report.figures |= {"restarts": times, "slowest recovery s": slowest}
-        compare(running.ledgers(), read_table(url), report)
+        judge([running], url, report)
         _judge_untold(running.untold(), times * CLIENTS, report)
         report.check([w.pid for w in service.workers()] == before, "a worker was replaced")
         service.judge_log(report)
@@ -49,7 +50,7 @@ def hang_ups(plan: Plan, report: Report, server: Postgres) -> None:
             slowest = running.recovered_after(time.monotonic(), within=BACK_WITHIN, report=report)
         report.figures |= {"times": times, "connections ended": ended, "recovery s": slowest}
         report.check(ended >= times, "hardly a connection was ended: this shows nothing", ended)
-        compare(running.ledgers(), read_table(url), report)
+        judge([running], url, report)
         _judge_untold(running.untold(), ended, report)
         service.judge_log(report)
 

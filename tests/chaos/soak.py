@@ -2,8 +2,9 @@
 
 import time
 
-from tests.chaos.ledger import compare, read_table
-from tests.chaos.load import CLIENTS, Rules, load
+from tests.chaos.clients import Rules
+from tests.chaos.feed import judge
+from tests.chaos.load import CLIENTS, load
 from tests.chaos.plan import Plan
 from tests.chaos.report import Report
 from tests.chaos.stack import stack
@@ -18,12 +19,12 @@ def soak(plan: Plan, report: Report, url: str) -> None:
     # A worker that is replaced after so many requests would hide a leak.
     with stack(url, "--max-requests", "0", defect=plan.of_service()) as service:
         flat_out = Report()
-        with load(service.port, flat_out) as running:
+        with load(service.port, flat_out) as fastest:
             time.sleep(10)
-        capacity = len(running.answers()) / 10
-        compare_later = running.ledgers()
+        capacity = len(fastest.answers()) / 10
         rules = Rules(interval=CLIENTS / (capacity * SHARE))
-        with load(service.port, report, rules) as running:
+        after = fastest.follower.after
+        with load(service.port, report, rules, after=after) as running:
             time.sleep(seconds / 5)  # until caches and pools are as large as they get
             before = service.memory()
             time.sleep(seconds * 4 / 5)
@@ -35,7 +36,7 @@ def soak(plan: Plan, report: Report, url: str) -> None:
             "growth %": 100 * growth,
         }
         report.check(growth < GROWTH, "the memory grew", f"{100 * growth:.1f} %")
-        compare([*compare_later, *running.ledgers()], read_table(service.database_url), report)
+        judge([fastest, running], service.database_url, report)
         report.violations += flat_out.violations
         report.examples |= flat_out.examples
         service.judge_log(report)

@@ -14,6 +14,7 @@ import sqlalchemy as sa
 
 from service import create_app, database
 from service.database import db
+from service.store.recording import Recorded
 
 Start = Callable[..., Any]
 Wsgi = Callable[[dict[str, Any], Start], Iterable[bytes]]
@@ -154,6 +155,37 @@ def slow_requests(app: Wsgi) -> Wsgi:
     return call
 
 
+def event_of_its_own(app: Wsgi) -> Wsgi:
+    """The change first, its event a little later, in a transaction of its own."""
+
+    def run(self: Any, cursor: Any, dialect: Any, parameters: Any) -> list[Any]:
+        def one(statement: Any, values: Any) -> Any:
+            time.sleep(0.02 if statement is self._event else 0)
+            return statement.run(cursor, dialect, values)
+
+        rows: list[Any] = self._run_both(one, parameters)
+        return rows
+
+    Recorded.run = run  # type: ignore[method-assign]
+    return app
+
+
+def number_at_insert(app: Wsgi) -> Wsgi:
+    """Ids from a sequence, taken when a row is written; it is seen when it is committed."""
+    values = Recorded._values
+
+    def numbered(self: Any, of_pair: Any) -> dict[str, Any]:
+        # What comes first in a list is evaluated first.
+        number = {
+            "seq": sa.literal_column("nextval('social_event_seq_seq')"),
+            "id": sa.literal_column("currval('social_event_seq_seq')"),
+        }
+        return number | values(self, of_pair)
+
+    Recorded._values = numbered  # type: ignore[method-assign]
+    return app
+
+
 _kept: list[bytes] = []
 
 
@@ -184,6 +216,8 @@ DEFECTS: dict[str, Callable[[Wsgi], Wsgi]] = {
         health_needs_the_database,
         no_retries,
         slow_requests,
+        event_of_its_own,
+        number_at_insert,
         leaks,
     )
 }

@@ -3,17 +3,22 @@
 import json
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager, ExitStack
 from pathlib import Path
 
 import pytest
+from flask import Flask
 
-from service.store import associations
+from service.store import associations, events
 from tests.support.databases import application, empty_postgresql, in_context, migrate
+from tests.support.delivering import delivering
 from tests.support.factories import as_user, facebook, path_of
 from tests.support.gunicorn import serving
 from tests.support.http import request
 from tests.support.pgbouncer import COMMAND, pgbouncer
+from tests.support.receiver import receiving
 from tests.support.stored import link
+from tests.support.waiting import becomes, eventually
 
 pytestmark = pytest.mark.skipif(COMMAND is None, reason="needs the command pgbouncer")
 
@@ -55,6 +60,56 @@ def test_the_service_serves(pooled: str, tmp_path: Path) -> None:
             body = json.dumps(facebook(ext_id=f"fb-{number}")).encode()
             post = request("POST", path_of(7), body, headers=as_user(7))
             assert server.send(post).status == 201
+
+
+def test_events_are_numbered_one_at_a_time(pooled: str) -> None:
+    """All write and all follow; whoever reads gives ids to what the others wrote."""
+    migrate(pooled)
+
+    def use(user_id: int) -> list[int]:
+        seen: list[int] = []
+        for number in range(EACH):
+            link(user_id=user_id, ext_id=f"fb-{user_id}-{number}")
+            seen += [event.id for event in events.feed(len(seen), 500)]
+        return seen
+
+    with (
+        application(pooled, DATABASE_POOLER="transaction") as app,
+        ThreadPoolExecutor(THREADS) as pool,
+    ):
+        uses = [
+            pool.submit(in_context, app, lambda user_id=user_id: use(user_id))
+            for user_id in range(1, THREADS + 1)
+        ]
+        for done in uses:
+            seen = done.result(30)
+            assert seen == [*range(1, len(seen) + 1)]
+        assert [event.id for event in events.feed(0, 500)] == [*range(1, THREADS * EACH + 1)]
+
+
+def test_one_process_delivers_and_the_next_takes_its_place(pooled: str) -> None:
+    """A lock of the session would be lent on with it, and taken twice."""
+    migrate(pooled)
+
+    def make() -> AbstractContextManager[Flask]:
+        return application(pooled, DATABASE_POOLER="transaction")
+
+    with (
+        receiving() as first,
+        receiving() as second,
+        make() as waiting,
+        make() as working,
+        ExitStack() as work,
+    ):
+        work.enter_context(delivering(working, first.url))
+        link(ext_id="fb-1")
+        eventually(lambda: first.ids() == [1])
+        with delivering(waiting, second.url):
+            link(ext_id="fb-2")
+            eventually(lambda: first.ids() == [1, 2])
+            assert not becomes(lambda: second.received, 0.5)
+            work.close()
+            eventually(lambda: second.ids() == [1, 2])
 
 
 def test_without_the_setting_the_log_says_what_pgbouncer_refused(

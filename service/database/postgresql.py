@@ -12,6 +12,7 @@ import psycopg
 import sqlalchemy as sa
 from psycopg import errors as pg
 
+from service.database.replication import NotReplicated, is_given_up
 from service.database.timeouts import (
     ANSWER_TIMEOUT,
     CONNECT_TIMEOUT,
@@ -49,6 +50,7 @@ def engine_options(url: sa.URL, pooler: str | None) -> dict[str, Any]:
 def _options(url: sa.URL) -> str:
     time_outs = {"statement_timeout": STATEMENT_TIMEOUT, "lock_timeout": LOCK_TIMEOUT}
     ours = [f"-c {name}={int(seconds * 1000)}" for name, seconds in time_outs.items()]
+    ours.append("-c client_min_messages=warning")  # is_given_up looks for one
     # The operator's own options come last: they win.
     return " ".join([*ours, *url.normalized_query.get("options", ())])
 
@@ -63,6 +65,7 @@ def _connect(
     dialect: object, record: object, arguments: list[Any], parameters: dict[str, Any]
 ) -> "TimedConnection":
     connection = TimedConnection.connect(*arguments, **parameters)
+    connection.add_notice_handler(connection.note)
     try:
         check_encoding(connection)
     except WrongEncoding:
@@ -141,9 +144,11 @@ class TimedConnection(psycopg.Connection[Any]):
     """A connection that gives up on a server that accepts connections and answers nothing.
 
     The server's own time-outs can't help there, and libpq's begin at two seconds. psycopg offers
-    nothing public to set one, so two of its methods are overridden, and nothing else is added
-    (docs/decisions/0007).
+    nothing public to set one, so two of its methods are overridden (docs/decisions/0007).
     """
+
+    is_alone = False
+    """The server said so of what it has just committed (`replication.is_given_up`)."""
 
     @classmethod
     def _connect_gen(cls, conninfo: str = "") -> Any:
@@ -151,11 +156,19 @@ class TimedConnection(psycopg.Connection[Any]):
 
     def wait(self, gen: Any, *args: Any, **kwargs: Any) -> Any:
         try:
-            return super().wait(_bounded(gen, deadline.left(ANSWER_TIMEOUT)), *args, **kwargs)
+            answer = super().wait(_bounded(gen, deadline.left(ANSWER_TIMEOUT)), *args, **kwargs)
         except pg.ConnectionTimeout:
-            # Nobody knows whether the server still works on the statement.
+            # Nobody knows whether the server still works on the statement. It is not cancelled:
+            # a commit that waits for the replica would be on this machine alone, and seen.
             _close_with_reset(self)
             raise
+        if self.is_alone:
+            self.is_alone = False
+            raise NotReplicated("the wait for the replica was canceled")
+        return answer
+
+    def note(self, diagnostic: psycopg.errors.Diagnostic) -> None:
+        self.is_alone = self.is_alone or is_given_up(diagnostic)
 
 
 def _bounded(steps: Generator[Any, Any, Any], seconds: float) -> Generator[Any, Any, Any]:

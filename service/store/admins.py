@@ -6,6 +6,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from service.database import execute
+from service.database.replication import FENCE
 from service.database.statements import Statement, insert_of
 from service.models import AdminGrant
 
@@ -25,11 +26,14 @@ _list = Statement(sa.select(AdminGrant.user_id).order_by(AdminGrant.user_id))
 def grant(user_id: int) -> None:
     """Give a user the admin role; to grant twice changes nothing."""
     execute(_grant, {"user_id": user_id, "now": datetime.now(UTC)})
+    execute(FENCE)  # to grant twice writes nothing
 
 
 def revoke(user_id: int) -> bool:
     """Take the role back. False when there was no grant."""
-    return bool(execute(_revoke, {"user_id": user_id}))
+    revoked = execute(_revoke, {"user_id": user_id})
+    execute(FENCE)
+    return bool(revoked)
 
 
 def is_granted(user_id: int) -> bool:

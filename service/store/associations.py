@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 import sqlalchemy as sa
 
 from service.database import RETRIES, Unavailable, execute
+from service.database.replication import FENCE
 from service.database.statements import Statement, insert_of
 from service.models import Association
 from service.store.recording import Origin, Recorded
@@ -137,6 +138,7 @@ def create(association: Mapping[str, Any], *, by: Origin, limit: int) -> Created
         existing = look_up(association["provider"], association["ext_id"])
         held: int = execute(_count, {"of_user_id": user_id, "limit": limit})[0].held
         if existing and _is_same(_as_association(existing[0]), association):
+            execute(FENCE)
             return Created(existing[0], is_new=False)
         if held >= limit:
             raise LimitReached
@@ -181,6 +183,8 @@ def delete(user_id: int, provider: str, ext_id: str, *, by: Origin) -> None:
     """
     event = {**by._asdict(), "now": datetime.now(UTC)}
     if not execute(_delete, {**_key(user_id, provider, ext_id), **event}):
+        # "It is gone" ends the repetitions of a DELETE, as 204 would have.
+        execute(FENCE)
         raise NotFound
 
 

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 import sqlalchemy as sa
 
 from service.database import execute
+from service.database.replication import FENCE
 from service.database.statements import Run, Statement, Transaction
 from service.models import AdminGrant, Association, Event
 from service.store import events
@@ -65,6 +66,8 @@ def _erase(run: Run, parameters: Mapping[str, Any]) -> list[Row]:
     if unlinked or revoked or run(_has_other_events, parameters):
         run(_forget, parameters)
         run(_record, {**parameters, "deleted": len(unlinked)})
+    else:
+        run(FENCE, {})
     return unlinked
 
 

@@ -37,7 +37,7 @@ from service.commands import events as event_commands
 from service.commands import tokens as token_commands
 from service.commands import users as user_commands
 from service.telemetry import logs
-from service.views import associations, directory, docs, events, probes, users
+from service.views import associations, directory, docs, events, probes, transfers, users
 from service.web import edge, errors, openapi
 from service.web.app import App
 
@@ -84,5 +84,12 @@ def create_app(environ: Mapping[str, str] = os.environ) -> Flask:
     app.cli.add_command(event_commands.group)
     app.register_blueprint(probes.blp)
     app.register_blueprint(docs.blp)
-    openapi.init_app(app, associations.blp, directory.blp, events.blp, users.blp)
+    openapi.init_app(
+        app,
+        associations.blp,
+        directory.blp,
+        transfers.blp,
+        events.blp,
+        users.blp,
+    )
     return app

@@ -18,6 +18,7 @@ class Origin(NamedTuple):
 
 _EVENT = Event.__table__
 _ORIGIN = ("actor_id", "request_id")
+_FURTHER = {"association.changed": ("changed",), "association.transferred": ("from_user_id",)}
 
 
 class Recorded(Statement):
@@ -29,7 +30,7 @@ class Recorded(Statement):
         type: the events' type.
 
     Its parameters are those of the change, `now`, and those of `Origin`; for
-    `association.changed` also `changed`.
+    `association.changed` also `changed`, for `association.transferred` `from_user_id`.
     """
 
     def __init__(self, change: Callable[[str], Any], type: str) -> None:
@@ -55,7 +56,7 @@ class Recorded(Statement):
             "occurred_at": sa.bindparam("now", type_=_EVENT.c.occurred_at.type),
         }
         values |= {name: of_pair(name) for name in ("user_id", "provider", "ext_id")}
-        parameters = (*_ORIGIN, "changed") if self._type == "association.changed" else _ORIGIN
+        parameters = (*_ORIGIN, *_FURTHER.get(self._type, ()))
         return values | {n: sa.bindparam(n, type_=_EVENT.c[n].type) for n in parameters}
 
     def _in_one_statement(self, change: Any) -> Any:

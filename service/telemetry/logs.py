@@ -129,15 +129,16 @@ def request_done(
         log.info("request", extra=extra | noted if noted else extra)
 
 
-def audit(outcome: str, user_id: int | None, provider: str | None) -> None:
+def audit(outcome: str, user_id: int | None, provider: str | None, **further: int) -> None:
     """Note for the request's line what came of it for whose association.
 
     The ext_id and metadata stay out of it.
 
     Args:
-        outcome: `created`, `changed`, `deleted`, `erased` or `refused`.
+        outcome: `created`, `changed`, `deleted`, `transferred`, `erased` or `refused`.
         user_id: whose associations it concerns (the actor's id comes from the filter); None when
             an operation for admins was refused that concerns nobody in particular.
         provider: where; None for all, and when it was refused before that was known.
+        further: of a transfer `to_user_id`.
     """
-    g.audit = {"outcome": outcome, "user_id": user_id, "provider": provider}
+    g.audit = {"outcome": outcome, "user_id": user_id, "provider": provider, **further}

@@ -7,7 +7,7 @@ import flask_smorest
 from flask import Response
 from werkzeug.exceptions import HTTPException
 
-from service.web import errors
+from service.web import errors, refusals
 from service.web.parser import StrictParser
 
 Security = list[dict[str, list[str]]]
@@ -38,6 +38,12 @@ class Blueprint(flask_smorest.Blueprint):
     ) -> None:
         super().__init__(name, module, url_prefix=url_prefix, description=description)
 
-    def refuses(self, *statuses: int) -> Any:
-        """Decorator declaring a view's refusals; those that any view may give go without saying."""
-        return self.doc(responses={status: HTTPStatus(status).name for status in statuses})
+    def refuses(self, *statuses: int | str) -> Any:
+        """Decorator declaring a view's refusals; those that any view may give go without saying.
+
+        Args:
+            statuses: or names of `refusals.NAMED`, where a status means something else here.
+        """
+        named = {refusals.NAMED[name].status: name for name in statuses if isinstance(name, str)}
+        plain = {s: HTTPStatus(s).name for s in statuses if isinstance(s, int)}
+        return self.doc(responses=plain | named)

@@ -7,7 +7,7 @@ stops the start.
 
 import inspect
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from http import HTTPStatus
 from typing import Any
 
@@ -73,10 +73,11 @@ class Paths(FlaskPlugin):
             name = rule.endpoint.replace(".", "_")
             operation["operationId"] = name if len(operations) == 1 else f"{name}_{method}"
             _leave_out(operation, path_names_user="user_id" in rule.arguments)
-            statuses = (*refusals.OF_ANY_OPERATION, *((404,) if rule.arguments else ()))
             responses = operation["responses"]
-            for status in statuses:
+            for status in refusals.OF_ANY_OPERATION:
                 responses.setdefault(status, HTTPStatus(status).name)
+            if rule.arguments:
+                responses.setdefault(404, "UNKNOWN_USER")
             for response in responses.values():
                 if isinstance(response, dict):
                     response.setdefault("headers", {})["X-Request-ID"] = "X-Request-ID"
@@ -137,17 +138,22 @@ class Schemas(MarshmallowPlugin):
         schema = resolve_schema_instance(schema)
         found |= getattr(schema, "json_schema", {})
         about = {"description": inspect.cleandoc(type(schema).__doc__ or name)}
-        if forms := getattr(schema, "forms", None):
-            return about | {"oneOf": list(self._forms(name, forms, found))}
+        if hasattr(schema, "forms"):
+            return about | {"oneOf": list(self._forms(name, schema, found))}
         if not providers.UNSET.keys() & schema.fields:
             return about | found
         return about | {"oneOf": list(self._branches(name, schema, found))}
 
-    def _forms(self, name: str, forms: Mapping[str, Sequence[str]], whole: Json) -> Iterator[str]:
+    def _forms(self, name: str, schema: Any, whole: Json) -> Iterator[str]:
         """Register a component for each form that a body may have; yield their names."""
-        for title, names in forms.items():
-            properties = {n: whole["properties"][n] for n in names}
-            form = {**whole, "properties": properties, "required": list(names)}
+        of_forms = {n for names in schema.forms.values() for n in names}
+        for title, names in schema.forms.items():
+            others = of_forms.difference(names)
+            properties = {n: p for n, p in whole["properties"].items() if n not in others}
+            required = [*whole.get("required", ()), *names]
+            form = {**whole, "properties": properties, "required": required}
+            unset = getattr(schema, "unset", {})
+            _admit(form, {n: value for n, value in unset.items() if n in others})
             self.spec.components.schema(f"{name}{title}", form)
             yield f"{name}{title}"
 
@@ -162,16 +168,21 @@ class Schemas(MarshmallowPlugin):
             if all(field.dump_only for field in schema.fields.values()):
                 branch["required"] = list(properties)
             else:
-                # What says nothing may be sent along. Where generators of clients don't look:
-                # a client has the fields that mean something and no others.
-                nothing = {f"^{n}$": {"enum": [unset]} for n, unset in others.items()}
-                branch["if"] = {"patternProperties": nothing}
-                branch["unevaluatedProperties"] = branch.pop("additionalProperties")
+                _admit(branch, others)
             if getattr(schema, "needs_a_detail", False):
                 one_of_them = {"anyOf": [{"required": [name]} for name in details]}
                 branch["dependentSchemas"] = {"provider": one_of_them}  # generators skip it
             self.spec.components.schema(f"{name}{title}", branch)
             yield f"{name}{title}"
+
+
+def _admit(branch: Json, unset: Mapping[str, Any]) -> None:
+    """Let what says nothing be sent along. Where generators of clients don't look: a client has
+    the fields that mean something and no others."""
+    if unset:
+        nothing = {f"^{name}$": {"enum": [value]} for name, value in unset.items()}
+        branch["if"] = {"patternProperties": nothing}
+        branch["unevaluatedProperties"] = branch.pop("additionalProperties")
 
 
 def _kinds(listed: frozenset[str]) -> Iterator[tuple[str, Json, providers.Details]]:

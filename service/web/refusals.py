@@ -1,6 +1,7 @@
 """What the OpenAPI document says of refusals: their statuses, headers and the one body."""
 
 from http import HTTPStatus
+from typing import NamedTuple
 
 from apispec import APISpec
 
@@ -17,6 +18,7 @@ _DESCRIPTIONS = {
     "user than is named beside it). Of the request: `parse_error`, `unsupported_media_type`, "
     "`invalid`.",
     401: "No token (`not_authenticated`), or one that isn't good (`invalid_token`).",
+    403: "Not this caller's to do: somebody else's associations, or what is for admins.",
     404: "This user has no such association, whoever else may; or the path's user can't exist.",
     409: "The pair is linked already, to this user with other values or to another user "
     "(`unique`); or the user has as many associations as one may have (`limit`).",
@@ -26,6 +28,29 @@ _ENTRIES = {
     400: Entry("required", "This field is required.", "ext_id"),
     409: Entry("unique", "This provider and ext_id are linked already, or with other values."),
     500: Entry("error", "Something went wrong here; the log has more under request id 0b7f2c61."),
+}
+
+
+class Named(NamedTuple):
+    """A refusal whose status means something else than it does for most operations."""
+
+    status: int
+    description: str
+    entry: Entry
+
+
+NAMED = {
+    "UNKNOWN_USER": Named(404, "The path's user can't exist.", errors.of_status(404).entries[0]),
+    "NEITHER_HAS_IT": Named(
+        404,
+        "Neither user has this association; or the path's user can't exist.",
+        Entry("not_found", "Neither user has an association with this provider and ext_id."),
+    ),
+    "OVER_THE_CAP": Named(
+        409,
+        "The user to have it would have more associations than one may (`limit`).",
+        Entry("limit", "The user to have it would have more associations than one may."),
+    ),
 }
 _HEADERS: dict[str, Json] = {
     "X-Request-ID": {
@@ -62,14 +87,17 @@ def register(spec: APISpec) -> None:
     for status in HTTPStatus:
         if status >= 400:
             # Lazily, as flask-smorest has registered its own.
-            spec.components.response(status.name, _response(status), lazy=True)
+            entry = _ENTRIES.get(status) or errors.of_status(status).entries[0]
+            text = _DESCRIPTIONS.get(status, entry.message)
+            spec.components.response(status.name, _response(status, text, entry), lazy=True)
+    for name, refusal in NAMED.items():
+        spec.components.response(name, _response(*refusal), lazy=True)
 
 
-def _response(status: int) -> Json:
+def _response(status: int, description: str, entry: Entry) -> Json:
     names = ["X-Request-ID", *filter(None, [_HEADER_OF.get(status)])]
-    entry = _ENTRIES.get(status) or errors.of_status(status).entries[0]
     return {
-        "description": _DESCRIPTIONS.get(status, entry.message),
+        "description": description,
         "headers": {name: name for name in names},
         "content": {
             errors.MEDIA_TYPE: {"schema": "Problem", "example": errors.body(status, [entry])}

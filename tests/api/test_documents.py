@@ -28,6 +28,7 @@ STATUSES = {
     (f"{FIRST}events/", "get"): {"200", "400", "401", "403", "410"},
     (f"{SECOND}history/", "get"): {"200", "400", "401", "403", "404"},
     (f"{SECOND}all/", "delete"): {"200", "400", "401", "403", "404"},
+    (f"{SECOND}transfer/", "post"): {"200", "400", "401", "403", "404", "409", "413"},
 }
 ANY = {"406", "414", "429", "500", "503"}
 OPERATIONS = pytest.mark.parametrize(("path", "method"), STATUSES)
@@ -68,6 +69,13 @@ def test_every_operation_tells_its_statuses(document: Document, path: str, metho
     assert STATUSES[path, method] <= declared
     assert declared >= ANY
     assert "default" not in declared  # which would admit any
+
+
+@pytest.mark.parametrize("path", [f"{SECOND}history/", f"{SECOND}all/"])
+def test_a_404_that_is_about_the_path_alone_says_so(document: Document, path: str) -> None:
+    (method,) = document.root["paths"][path].keys() - {"parameters"}
+    response = document.whole(document.operation(path, method)["responses"]["404"])
+    assert response["description"] == "The path's user can't exist."
 
 
 @OPERATIONS

@@ -1,39 +1,20 @@
 """What holds when requests come at the same moment: real threads, a client each."""
 
-import threading
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
-from werkzeug.test import TestResponse
 
 from tests.support.factories import PATH, as_user, external, facebook, path_of
+from tests.support.parallel import at_once, statuses
 
 ROUNDS = 5
-
-
-def at_once(app: Flask, requests: list[dict[str, Any]]) -> list[TestResponse]:
-    """Send every request from a thread of its own, all at the same moment."""
-    barrier = threading.Barrier(len(requests))
-
-    def send(arguments: dict[str, Any]) -> TestResponse:
-        client = app.test_client()
-        barrier.wait(timeout=10)
-        return client.open(PATH, **arguments)
-
-    with ThreadPoolExecutor(len(requests)) as pool:
-        return list(pool.map(send, requests))
 
 
 def post(user_id: int, **changes: Any) -> dict[str, Any]:
     body = facebook(user_id=user_id, **changes)
     return {"method": "POST", "json": body, "headers": as_user(user_id)}
-
-
-def statuses(responses: list[TestResponse]) -> list[int]:
-    return sorted(response.status_code for response in responses)
 
 
 def pairs_of(client: FlaskClient, user_id: int) -> list[str]:

@@ -154,6 +154,20 @@ def test_every_change_and_every_refused_one_is_told_with_who_and_whose(
     assert (line["name"], line["level"]) == ("service.audit", "INFO")
 
 
+@pytest.mark.parametrize("pair", [{"provider": "facebook", "ext_id": "old"}, {"all": True}])
+def test_a_transfer_is_told_with_both_users_and_its_repetition_is_not(
+    client: FlaskClient, lines: Lines, pair: dict[str, Any]
+) -> None:
+    client.post(PATH, json=facebook(ext_id="old"), headers=as_user(7))
+    lines()
+    for _ in range(2):
+        client.post(f"{path_of(7)}transfer/", json={"to_user_id": 9, **pair}, headers=as_admin(1))
+    (line,) = audits(lines())
+    assert (line["operation"], line["outcome"], line["actor"]) == ("transfer", "transferred", 1)
+    told = (line["user_id"], line["to_user_id"], line["provider"])
+    assert told == (7, 9, pair.get("provider"))
+
+
 @pytest.mark.parametrize(
     ("path", "user_id"), [(path_of(7), 7), (f"{PATH}?provider=facebook&ext_id=old", None)]
 )

@@ -15,7 +15,7 @@ from flask import Flask
 
 from service.database import Unavailable, db
 from service.models import AdminGrant, Association, Event
-from service.store import admins, associations, events, users
+from service.store import admins, associations, events, transfers, users
 from service.store.recording import Origin
 from tests.support.databases import ON_POSTGRESQL, in_context, postgresql
 from tests.support.stored import BY, link
@@ -116,8 +116,10 @@ def no_event_can_be_written(kind: str) -> Iterator[None]:
         lambda: associations.change(7, "facebook", "fb-1", {"show_in_profile": True}, by=BY),
         lambda: associations.delete(7, "facebook", "fb-1", by=BY),
         lambda: users.erase(7, by=BY),
+        lambda: transfers.transfer(7, 8, ("facebook", "fb-1"), by=BY, limit=100),
+        lambda: transfers.transfer(7, 8, None, by=BY, limit=100),
     ],
-    ids=["create", "change", "delete", "erase"],
+    ids=["create", "change", "delete", "erase", "transfer", "transfer all"],
 )
 def test_a_change_whose_event_can_not_be_written_is_not_made(change: Callable[[], Any]) -> None:
     link()

@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from flask import Flask
 
 from service.database import RETRIES, Unavailable, db
-from service.store import admins, associations, directory
+from service.store import admins, associations, directory, transfers
 from tests.support import stored
 from tests.support.databases import ON_POSTGRESQL, ON_SQLITE, Plain, watching
 from tests.support.stored import BY, TABLE, association, link
@@ -196,6 +196,29 @@ def test_on_postgresql_the_cap_is_counted_by_the_index(many: None) -> None:
     found = explained_by_postgresql(lambda: link(user_id=7, ext_id="new"))
     assert {node["Index Name"] for node in found if "Index Name" in node} == {INDEX}
     assert "Seq Scan" not in {node["Node Type"] for node in found}
+
+
+TRANSFERS = pytest.mark.parametrize("pair", [("facebook", "fb-7"), None])
+
+
+@ON_POSTGRESQL
+@TRANSFERS
+def test_on_postgresql_a_transfer_goes_by_indexes(many: None, pair: Any) -> None:
+    found = explained_by_postgresql(lambda: transfers.transfer(8, 9, pair, by=BY, limit=100))
+    assert {node["Index Name"] for node in found if "Index Name" in node} == {
+        INDEX,
+        "pk_social_association",
+    }
+    assert "Seq Scan" not in {node["Node Type"] for node in found}
+
+
+@ON_SQLITE
+@TRANSFERS
+def test_on_sqlite_a_transfer_goes_by_indexes(many: None, pair: Any) -> None:
+    plans = plans_of("EXPLAIN QUERY PLAN", lambda: transfers.transfer(8, 9, pair, by=BY, limit=100))
+    details = [row[-1] for plan in plans for row in plan if "social_association" in row[-1]]
+    assert details
+    assert all(detail.startswith("SEARCH ") for detail in details)
 
 
 @ON_SQLITE

@@ -1,0 +1,116 @@
+"""Associations that go from one user to another.
+
+Every function may raise `service.database.Unavailable`.
+"""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Any, NamedTuple
+
+import sqlalchemy as sa
+
+from service.database import RETRIES, Unavailable, execute
+from service.database.statements import Statement
+from service.models import Association
+from service.store import associations
+from service.store.associations import DETAILED, LimitReached, NotFound, Row
+from service.store.recording import Origin, Recorded
+
+
+class Transferred(NamedTuple):
+    rows: Sequence[Row]
+    """What the new user has now of what was asked, in the order of the list."""
+    is_new: bool
+    """False when there was nothing left to do."""
+
+
+_TABLE = Association.__table__
+_PAIR = (_TABLE.c.provider, _TABLE.c.ext_id)
+_FROM = sa.bindparam("from_user_id", type_=sa.BigInteger)
+_TO = sa.bindparam("to_user_id", type_=sa.BigInteger)
+_LIMIT = sa.bindparam("limit", type_=sa.BigInteger)
+
+
+def _count(user_id: Any) -> Any:
+    of_user = _TABLE.alias()
+    counted = sa.select(sa.func.count()).select_from(of_user).where(of_user.c.user_id == user_id)
+    return counted.scalar_subquery()
+
+
+def _move(*conditions: Any) -> Any:
+    return (
+        sa.update(Association)
+        .where(*conditions)
+        .values(user_id=_TO, updated_at=sa.bindparam("now"))
+        .returning(*DETAILED)
+    )
+
+
+_move_one = Recorded(
+    lambda _: _move(
+        _TABLE.c.provider == sa.bindparam("of_provider"),
+        _TABLE.c.ext_id == sa.bindparam("of_ext_id"),
+        _TABLE.c.user_id == _FROM,
+        _count(_TO) < _LIMIT,
+    ),
+    "association.transferred",
+)
+# Both users' are locked first, in one order: of two transfers that cross, the second waits, and
+# then sees whose each association has become. SQLite, where there is one writer at a time, has no
+# such lock and needs none.
+_held = (
+    sa.select(*_PAIR, _TABLE.c.user_id)
+    .where(_TABLE.c.user_id.in_([_FROM, _TO]))
+    .order_by(*_PAIR)
+    .with_for_update()
+    .cte("held")
+)
+_move_all = Recorded(
+    lambda _: _move(
+        sa.tuple_(*_PAIR) == sa.tuple_(_held.c.provider, _held.c.ext_id),
+        _held.c.user_id == _FROM,
+        sa.select(sa.func.count()).select_from(_held).scalar_subquery() <= _LIMIT,
+    ),
+    "association.transferred",
+)
+_counts = Statement(sa.select(_count(_FROM).label("left"), _count(_TO).label("held")))
+
+
+def transfer(
+    from_user_id: int, to_user_id: int, pair: tuple[str, str] | None, *, by: Origin, limit: int
+) -> Transferred:
+    """Give an association of a user to another; all of them or none.
+
+    Args:
+        pair: its provider and ext_id; None: all that the user has.
+        by: who does it.
+        limit: how many associations a user may have.
+
+    Raises:
+        NotFound: neither user has the pair.
+        LimitReached: the new user would have more than `limit` associations.
+    """
+    users = {"from_user_id": from_user_id, "to_user_id": to_user_id}
+    asked = {**users, **by._asdict(), "now": datetime.now(UTC), "limit": limit}
+    if pair:
+        asked["of_provider"], asked["of_ext_id"] = pair
+    for _ in range(RETRIES):
+        if rows := execute(_move_one if pair else _move_all, asked):
+            return Transferred(sorted(rows, key=_place), is_new=True)
+        # Nothing was moved: why?
+        found = associations.look_up(*pair) if pair else []
+        if found and found[0].user_id == to_user_id:
+            return Transferred(found, is_new=False)
+        if pair and (not found or found[0].user_id != from_user_id):
+            raise NotFound
+        (counts,) = execute(_counts, users)
+        if not pair and not counts.left:
+            return Transferred([], is_new=False)
+        if counts.held + (1 if pair else counts.left) > limit:
+            raise LimitReached
+        # What stood in the way is gone in the meantime.
+    raise Unavailable("what is to be transferred comes and goes over and over")
+
+
+def _place(row: Row) -> tuple[datetime, str, str]:
+    return row.created_at, row.provider, row.ext_id

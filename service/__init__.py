@@ -60,6 +60,7 @@ def create_app(environ: Mapping[str, str] = os.environ) -> Flask:
         API_VERSION=__version__,
         MIGRATIONS=MIGRATIONS,
         PROVIDERS=settings.providers,
+        PROVIDERS_BY_ADMIN=settings.providers_by_admin,
         MAX_ASSOCIATIONS_PER_USER=settings.max_associations_per_user,
         WEBHOOK_URLS=settings.webhook_urls,
         WEBHOOK_SECRETS=settings.webhook_secret,

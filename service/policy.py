@@ -3,7 +3,7 @@
 `user_id` is whose associations it concerns; None for what concerns nobody in particular.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Container
 from dataclasses import dataclass
 
 
@@ -31,3 +31,11 @@ def sees_hidden(actor: Actor | None, user_id: int | None) -> bool:
 def is_for_admins(actor: Actor | None, user_id: int | None) -> bool:
     """Ask whose a pair is, follow all events, erase a user: admins, whoever it concerns."""
     return actor is not None and actor.is_admin
+
+
+def may_link_at(provider: str, by_admin: Container[str]) -> Rule:
+    """Create or change a link at `provider`: where it is one of `by_admin`, admins alone.
+
+    Such a link is to say that somebody saw a proof, so users make none themselves.
+    """
+    return is_for_admins if provider in by_admin else may_manage

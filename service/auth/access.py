@@ -80,12 +80,7 @@ def bearer_required(view: Callable[..., Any]) -> Callable[..., Any]:
 def admin_required(view: Callable[..., Any]) -> Callable[..., Any]:
     """Refuse who sends no good token (401) or is no admin (403), whoever the path's user is."""
 
-    def check(user_id: int | None) -> None:
-        # Not `authorize`: it would not look for a grant of who is the path's user.
-        if not policy.is_for_admins(actor(), user_id):
-            _refuse(user_id)
-
-    return _token_required(view, check)
+    return _token_required(view, lambda user_id: authorize(policy.is_for_admins, user_id))
 
 
 def _token_required(
@@ -158,10 +153,8 @@ def authorize(rule: policy.Rule, user_id: int | None = None, provider: str | Non
         user_id: whose associations it concerns; None for what concerns nobody in particular.
         provider: for the log.
     """
-    if not rule(actor(concerning=user_id), user_id):
-        _refuse(user_id, provider)
-
-
-def _refuse(user_id: int | None, provider: str | None = None) -> NoReturn:
-    logs.audit("refused", user_id, provider)
-    raise errors.of_status(403)
+    # What is for admins takes the role of the user concerned too: a grant is looked up then.
+    concerning = None if rule is policy.is_for_admins else user_id
+    if not rule(actor(concerning), user_id):
+        logs.audit("refused", user_id, provider)
+        raise errors.of_status(403)

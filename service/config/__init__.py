@@ -63,6 +63,7 @@ class Settings:
     jwt_max_lifetime: Annotated[int, Setting(values.number(1), "86400")]
     jwt_leeway: Annotated[int, Setting(values.number(0), "10")]
     providers: Annotated[frozenset[str], Setting(values.providers)]
+    providers_by_admin: Annotated[frozenset[str], Setting(values.providers)]
     max_associations_per_user: Annotated[int, Setting(values.number(1), "100")]
     webhook_urls: Annotated[Mapping[str, str], Setting(values.webhook_urls)]
     webhook_secret: Annotated[tuple[str, ...], Setting(values.webhook_secrets, file=True)]

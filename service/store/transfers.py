@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 import sqlalchemy as sa
 
 from service.database import RETRIES, Unavailable, execute
+from service.database.replication import FENCE
 from service.database.statements import Statement
 from service.models import Association
 from service.store import associations
@@ -99,13 +100,12 @@ def transfer(
             return Transferred(sorted(rows, key=_place), is_new=True)
         # Nothing was moved: why?
         found = associations.look_up(*pair) if pair else []
-        if found and found[0].user_id == to_user_id:
+        (counts,) = execute(_counts, users)
+        if found[0].user_id == to_user_id if found else not (pair or counts.left):
+            execute(FENCE)
             return Transferred(found, is_new=False)
         if pair and (not found or found[0].user_id != from_user_id):
             raise NotFound
-        (counts,) = execute(_counts, users)
-        if not pair and not counts.left:
-            return Transferred([], is_new=False)
         if counts.held + (1 if pair else counts.left) > limit:
             raise LimitReached
         # What stood in the way is gone in the meantime.

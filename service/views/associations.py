@@ -12,7 +12,7 @@ from service.auth.access import (
     caller_id,
     origin,
 )
-from service.policy import is_for_admins, may_manage, sees_hidden
+from service.policy import is_for_admins, may_link_at, may_manage, sees_hidden
 from service.schemas.associations import (
     AssociationSchema,
     ChangeSchema,
@@ -50,7 +50,7 @@ IN_BODY = "The association, unless the query names it."
 def create(fields: dict[str, Any]) -> Any:
     """Link a user to an identity at a provider."""
     user_id, provider = fields["user_id"], fields["provider"]
-    authorize(may_manage, user_id, provider)
+    _authorize_link(user_id, provider)
     limit = current_app.config["MAX_ASSOCIATIONS_PER_USER"]
     row, is_new = associations.create(fields, by=origin(), limit=limit)
     if is_new:
@@ -98,7 +98,7 @@ def _list(user_id: int) -> Any:
 def change(fields: dict[str, Any]) -> Any:
     """Change an association's details; null clears one."""
     user_id, provider = fields["user_id"], fields["provider"]
-    authorize(may_manage, user_id, provider)
+    _authorize_link(user_id, provider)
     row = associations.change(user_id, provider, fields["ext_id"], fields["changes"], by=origin())
     logs.audit("changed", user_id, provider)
     return row
@@ -117,6 +117,11 @@ def delete(pair: dict[str, Any]) -> None:
     authorize(may_manage, user_id, provider)
     associations.delete(user_id, provider, pair["ext_id"], by=origin())
     logs.audit("deleted", user_id, provider)
+
+
+def _authorize_link(user_id: int, provider: str) -> None:
+    rule = may_link_at(provider, current_app.config["PROVIDERS_BY_ADMIN"])
+    authorize(rule, user_id, provider)
 
 
 @blp.errorhandler(associations.NotFound)

@@ -18,7 +18,8 @@ _DESCRIPTIONS = {
     "user than is named beside it). Of the request: `parse_error`, `unsupported_media_type`, "
     "`invalid`.",
     401: "No token (`not_authenticated`), or one that isn't good (`invalid_token`).",
-    403: "Not this caller's to do: somebody else's associations, or what is for admins.",
+    403: "Not this caller's to do: somebody else's associations, or what is for admins, such as "
+    "links at providers that the operator keeps for them.",
     404: "This user has no such association, whoever else may; or the path's user can't exist.",
     409: "The pair is linked already, to this user with other values or to another user "
     "(`unique`); or the user has as many associations as one may have (`limit`).",

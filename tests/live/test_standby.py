@@ -15,11 +15,16 @@ from tests.support.factories import as_admin, as_user, facebook, path_of
 from tests.support.standby import Pair, pair
 from tests.support.stored import link
 
+PAIR = {"provider": "facebook", "ext_id": "moved"}
 CREATE = "POST", path_of(7), facebook(ext_id="made")
 DELETE = "DELETE", path_of(7), facebook(ext_id="gone")
 ERASE = "DELETE", f"{path_of(9)}all/", None
+MOVE_ONE = "POST", f"{path_of(10)}transfer/", {"to_user_id": 11} | PAIR
+MOVE_ALL = "POST", f"{path_of(12)}transfer/", {"to_user_id": 13, "all": True}
 REVOKE = "", "", None  # the command's
 OTHER = "POST", path_of(7), facebook(ext_id="canceled")
+EACH = CREATE, DELETE, ERASE, MOVE_ONE, MOVE_ALL, REVOKE
+OWNERS = "SELECT user_id FROM social_association WHERE user_id > 9 ORDER BY 1"
 
 
 @pytest.fixture
@@ -34,21 +39,26 @@ def test_what_was_acknowledged_is_on_the_promoted_standby(both: Pair) -> None:
     with application(both.primary):
         link(ext_id="gone")
         link(user_id=9, ext_id="erased")
+        link(user_id=10, ext_id="moved")
+        link(user_id=12, ext_id="moved too")
         admins.grant(5)
     with both.stalled():
         for how, requests in (
-            ("pg_terminate_backend", (CREATE, DELETE, ERASE, REVOKE)),
+            ("pg_terminate_backend", EACH),
             ("pg_cancel_backend", (OTHER,)),
         ):
             first = _answers(both, requests, partial(both.end_waits, how, len(requests)))
             assert first == [503] * len(requests), how
-        assert _stored(both, both.primary) == (["canceled", "made"], [])
+        moved = ["moved", "moved too"]
+        assert _stored(both, both.primary) == (["canceled", "made", *moved], [])
+        assert both.ask(OWNERS, both.primary) == [(11,), (13,)]
 
-        again = _answers(both, (CREATE, DELETE, ERASE, REVOKE))
+        again = _answers(both, EACH)
         both.promote()
-        assert _stored(both, both.standby) == (["erased", "gone"], [5])
+        assert _stored(both, both.standby) == (["erased", "gone", *moved], [5])
+        assert both.ask(OWNERS, both.standby) == [(10,), (12,)]
     # Each acknowledgement would have been of something that is lost now.
-    assert again == [503] * 4
+    assert again == [503] * len(EACH)
 
 
 def _answers(both: Pair, requests: tuple[Any, ...], then: Callable[[], None] = int) -> list[int]:
@@ -66,7 +76,7 @@ def _send(app: Flask, request: tuple[str, str, Any]) -> int:
             return 200 + in_context(app, lambda: admins.revoke(5))
         except Unavailable:
             return 503
-    headers = as_admin() if path.endswith("all/") else as_user(7)
+    headers = as_user(7) if path == path_of(7) else as_admin()
     return app.test_client().open(path, method=method, json=body, headers=headers).status_code
 
 

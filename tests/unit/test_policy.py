@@ -4,7 +4,7 @@ from dataclasses import FrozenInstanceError
 
 import pytest
 
-from service.policy import Actor, is_for_admins, may_manage, sees_hidden
+from service.policy import Actor, is_for_admins, may_link_at, may_manage, sees_hidden
 
 ANONYMOUS = None
 USER = Actor(user_id=7, is_admin=False)
@@ -44,6 +44,14 @@ def test_only_admins_look_up(
     actor: Actor | None, manages: bool, sees: bool, looks_up: bool
 ) -> None:
     assert is_for_admins(actor, None) is looks_up
+
+
+@ROWS
+def test_where_only_admins_link_the_user_may_not(
+    actor: Actor | None, manages: bool, sees: bool, looks_up: bool
+) -> None:
+    assert may_link_at("keycloak", {"keycloak"})(actor, 7) is looks_up
+    assert may_link_at("keycloak", {"google"})(actor, 7) is manages
 
 
 def test_an_actor_does_not_change() -> None:

@@ -32,6 +32,7 @@ from flask_migrate.cli import db as db_commands
 from service import config, database
 from service.auth import access
 from service.commands import admins as admin_commands
+from service.commands import associations as association_commands
 from service.commands import database as database_commands
 from service.commands import events as event_commands
 from service.commands import tokens as token_commands
@@ -82,6 +83,7 @@ def create_app(environ: Mapping[str, str] = os.environ) -> Flask:
     app.cli.add_command(token_commands.group)
     app.cli.add_command(admin_commands.group)
     app.cli.add_command(user_commands.group)
+    app.cli.add_command(association_commands.group)
     app.cli.add_command(event_commands.group)
     app.register_blueprint(probes.blp)
     app.register_blueprint(docs.blp)

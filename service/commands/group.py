@@ -1,5 +1,7 @@
 """What the commands share: failures are sentences, and a user's id is one that can be."""
 
+from typing import Any
+
 import click
 from flask.cli import AppGroup
 
@@ -7,14 +9,30 @@ from service.database import Unavailable
 from service.schemas.fields import canonical_id
 
 
+class Failure(click.ClickException):
+    """It could not be done, or not to the end; 1 says that it was done, but not all is well."""
+
+    exit_code = 2
+
+
 class Group(AppGroup):
-    """Commands whose failures are sentences, not traces."""
+    """Commands whose failures are sentences, not traces.
+
+    Args:
+        failure: what is raised when the database can't do it.
+    """
+
+    def __init__(
+        self, *args: Any, failure: type[click.ClickException] = click.ClickException, **kwargs: Any
+    ) -> None:
+        super().__init__(*args, **kwargs)
+        self._failure = failure
 
     def invoke(self, ctx: click.Context) -> object:
         try:
             return super().invoke(ctx)
         except Unavailable as error:
-            raise click.ClickException(f"The database can't do this for now: {error}.") from error
+            raise self._failure(f"The database can't do this for now: {error}.") from error
 
 
 class _UserId(click.ParamType[int]):

@@ -137,7 +137,7 @@ def create(association: Mapping[str, Any], *, by: Origin, limit: int) -> Created
         # Refused. Both queries are made whoever has the pair: the time taken must not show it.
         existing = look_up(association["provider"], association["ext_id"])
         held: int = execute(_count, {"of_user_id": user_id, "limit": limit})[0].held
-        if existing and _is_same(_as_association(existing[0]), association):
+        if existing and is_exactly(existing[0], association):
             execute(FENCE)
             return Created(existing[0], is_new=False)
         if held >= limit:
@@ -192,16 +192,22 @@ def _key(user_id: int, provider: str, ext_id: str) -> dict[str, Any]:
     return {"of_user_id": user_id, "of_provider": provider, "of_ext_id": ext_id}
 
 
+def is_exactly(row: Row, association: Mapping[str, Any]) -> bool:
+    """Whether a create of `association`, its six fields, would find just this stored already."""
+    stored = _as_association(row)
+    return is_same({name: stored[name] for name in association}, association)
+
+
 def _as_association(row: Row) -> dict[str, Any]:
     # Not the strict reader: rows written by hand may hold what no request could bring.
     metadata = row.metadata and json.loads(row.metadata)
     return {**row._asdict(), "metadata": metadata}
 
 
-def _is_same(one: Any, other: Any) -> bool:
+def is_same(one: Any, other: Any) -> bool:
     """Equal as JSON values: to Python `True == 1`, to JSON they differ."""
     if isinstance(one, dict) and isinstance(other, dict):
-        return one.keys() == other.keys() and all(_is_same(one[key], other[key]) for key in one)
+        return one.keys() == other.keys() and all(is_same(one[key], other[key]) for key in one)
     if isinstance(one, list) and isinstance(other, list):
-        return len(one) == len(other) and all(map(_is_same, one, other))
+        return len(one) == len(other) and all(map(is_same, one, other))
     return isinstance(one, bool) == isinstance(other, bool) and bool(one == other)

@@ -22,7 +22,7 @@ _FURTHER = {"association.changed": ("changed",), "association.transferred": ("fr
 
 
 class Recorded(Statement):
-    """A change of one association, and its event.
+    """A change of associations, and an event of each.
 
     Args:
         change: makes the INSERT, UPDATE or DELETE for a dialect's name; it returns at least
@@ -44,6 +44,10 @@ class Recorded(Statement):
         if dialect.name == "postgresql":
             return super().run(cursor, dialect, parameters)
         # SQLite has no statement that writes two tables.
+        if cursor.connection.in_transaction:
+            return self._run_both(
+                lambda statement, values: statement.run(cursor, dialect, values), parameters
+            )
         return self._separately.run(cursor, dialect, parameters)
 
     def _insert(self, of_pair: Callable[[str], Any]) -> Any:

@@ -1,6 +1,6 @@
 """What a request must be before a schema sees it: webargs' parser, stricter."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, NoReturn
 
 from flask import Request, current_app, request
@@ -50,7 +50,7 @@ class StrictParser(FlaskParser):
         unwanted, repeated = reading.read_query(req)
         found = _with_path_user(reading.read_json(req, reading.read_body(req)), req)
         if getattr(schema, "takes_listed_providers_only", False):
-            found = _with_listed_provider(found)
+            found = with_listed_provider(found)
         return self._unless(_unknown(unwanted) | repeated, found, schema)
 
     def load_query(self, req: Request, schema: Schema) -> dict[str, Any]:
@@ -81,20 +81,28 @@ class StrictParser(FlaskParser):
         return found
 
     def pre_load(self, location_data: Any, *, schema: Schema, **_: Any) -> Any:
-        """Of very many unknown fields keep the first: each would cost its time and its answer."""
-        if len(location_data) <= MOST_UNKNOWN or schema.unknown != RAISE:
-            return location_data
-        known = {field.data_key or name for name, field in schema.fields.items()}
-        unknown = _first([name for name in location_data if name not in known])
-        found = {name: value for name, value in location_data.items() if name in known}
-        return found | dict.fromkeys(unknown)
+        return with_few_unknown(location_data, schema)
 
     def handle_error(
         self, error: ValidationError, req: Request, schema: Schema, **_: Any
     ) -> NoReturn:
         (messages,) = error.messages.values()  # type: ignore[union-attr]  # of the one location
-        entries = [entry for name, found in messages.items() for entry in _entries(name, found)]
-        raise Problem(400, *sorted(entries, key=_place))
+        raise Problem(400, *entries_of(messages))
+
+
+def with_few_unknown(found: Any, schema: Schema) -> Any:
+    """Of very many unknown fields keep the first: each would cost its time and its answer."""
+    if len(found) <= MOST_UNKNOWN or schema.unknown != RAISE:
+        return found
+    known = {field.data_key or name for name, field in schema.fields.items()}
+    unknown = _first([name for name in found if name not in known])
+    return {name: value for name, value in found.items() if name in known} | dict.fromkeys(unknown)
+
+
+def entries_of(messages: Mapping[str, Any]) -> list[Entry]:
+    """What a schema refuses, as the answer lists it."""
+    entries = [entry for name, found in messages.items() for entry in _entries(name, found)]
+    return sorted(entries, key=_place)
 
 
 class _Rest(str):
@@ -147,7 +155,8 @@ def _with_user(found: dict[str, Any], user_id: Any) -> dict[str, Any]:
     return {**found, "user_id": named}
 
 
-def _with_listed_provider(found: dict[str, Any]) -> dict[str, Any]:
+def with_listed_provider(found: dict[str, Any]) -> dict[str, Any]:
+    """A provider that can't be linked here is refused by the schema, with all else."""
     listed = current_app.config["PROVIDERS"]
     provider = found.get("provider")
     if listed and isinstance(provider, str) and provider not in listed:

@@ -8,12 +8,13 @@ from typing import Any
 import pytest
 from flask import Flask
 
-from service.database import Unavailable
-from service.store import admins
+from service.database import Unavailable, apart
+from service.store import admins, bulk
+from tests.support import stored
 from tests.support.databases import application, in_context, migrate
 from tests.support.factories import as_admin, as_user, facebook, path_of
 from tests.support.standby import Pair, pair
-from tests.support.stored import link
+from tests.support.stored import BY, link
 
 PAIR = {"provider": "facebook", "ext_id": "moved"}
 CREATE = "POST", path_of(7), facebook(ext_id="made")
@@ -23,6 +24,7 @@ MOVE_ONE = "POST", f"{path_of(10)}transfer/", {"to_user_id": 11} | PAIR
 MOVE_ALL = "POST", f"{path_of(12)}transfer/", {"to_user_id": 13, "all": True}
 REVOKE = "", "", None  # the command's
 OTHER = "POST", path_of(7), facebook(ext_id="canceled")
+IMPORT = "", "", stored.association(ext_id="imported")  # a command's too
 EACH = CREATE, DELETE, ERASE, MOVE_ONE, MOVE_ALL, REVOKE
 OWNERS = "SELECT user_id FROM social_association WHERE user_id > 9 ORDER BY 1"
 
@@ -45,12 +47,12 @@ def test_what_was_acknowledged_is_on_the_promoted_standby(both: Pair) -> None:
     with both.stalled():
         for how, requests in (
             ("pg_terminate_backend", EACH),
-            ("pg_cancel_backend", (OTHER,)),
+            ("pg_cancel_backend", (OTHER, IMPORT)),
         ):
             first = _answers(both, requests, partial(both.end_waits, how, len(requests)))
             assert first == [503] * len(requests), how
         moved = ["moved", "moved too"]
-        assert _stored(both, both.primary) == (["canceled", "made", *moved], [])
+        assert _stored(both, both.primary) == (["canceled", "imported", "made", *moved], [])
         assert both.ask(OWNERS, both.primary) == [(11,), (13,)]
 
         again = _answers(both, EACH)
@@ -76,8 +78,22 @@ def _send(app: Flask, request: tuple[str, str, Any]) -> int:
             return 200 + in_context(app, lambda: admins.revoke(5))
         except Unavailable:
             return 503
+<<<<<<< HEAD
     headers = as_user(7) if path == path_of(7) else as_admin()
+=======
+    if request is IMPORT:
+        return in_context(app, lambda: _import(body))
+    headers = as_admin() if path.endswith("all/") else as_user(7)
+>>>>>>> 7b04807 (flask associations import: many links at once, judged by the schema of a create)
     return app.test_client().open(path, method=method, json=body, headers=headers).status_code
+
+
+def _import(association: dict[str, Any]) -> int:
+    try:
+        with apart.connection() as on:
+            return 200 + len(bulk.create_all(on, [bulk.New(association)], by=BY))
+    except Unavailable:
+        return 503
 
 
 def _stored(both: Pair, of: str) -> tuple[list[str], list[int]]:

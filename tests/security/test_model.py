@@ -233,7 +233,7 @@ DEFECTS = [
     pytest.param("service.store.admins.is_granted", NEVER, id="nobody is granted the role"),
     pytest.param("service.store.admins.is_granted", cache(ALWAYS), id="grants are for ever"),
     pytest.param("service.views.associations.sees_hidden", ALWAYS, id="all is seen", marks=LONG),
-    pytest.param("service.store.associations._is_same", operator.eq, id="true is 1", marks=LONG),
+    pytest.param("service.store.associations.is_same", operator.eq, id="true is 1", marks=LONG),
 ]
 
 

@@ -19,6 +19,8 @@ from service.schemas.associations import (
 from service.schemas.events import EventSchema
 from service.schemas.fields import Message
 from service.schemas.metadata import Metadata
+from service.schemas.moments import Moment
+from service.schemas.transfers import All
 
 GOOD: dict[type[fields.Field], Any] = {
     fields.UserId: 7,
@@ -28,6 +30,8 @@ GOOD: dict[type[fields.Field], Any] = {
     fields.ShowInProfile: True,
     fields.Decimal: "7",
     Metadata: {},
+    Moment: "2026-11-26T07:00:00Z",
+    All: True,
 }
 PAIR = {"user_id": 7, "provider": "facebook", "ext_id": "fb-1"}
 

@@ -1,0 +1,148 @@
+"""An import: lines are judged here while the database works on those before."""
+
+import json
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from itertools import islice
+from typing import Any, NamedTuple, TextIO
+
+from marshmallow import ValidationError
+
+from service.commands.lines import Line
+from service.schemas.lines import KEPT, LineSchema
+from service.store import bulk
+from service.web.errors import Entry
+from service.web.parser import entries_of, with_few_unknown, with_listed_provider
+
+INVALID = "invalid"
+OUTCOMES = (bulk.CREATED, bulk.UNCHANGED, bulk.CONFLICT, INVALID)
+REFUSED = (bulk.CONFLICT, INVALID)
+# The same for each: never whose the pair is.
+_TAKEN = [Entry("unique", "This provider and ext_id are linked already, or with other values.")]
+LONGEST_TEXT = 255
+"""Characters of a refused line's provider and ext_id that are repeated."""
+
+_schema = LineSchema()
+
+
+class Judged(NamedTuple):
+    line: Line
+    new: bulk.New | None
+    """What is to be made of it."""
+    errors: Sequence[Entry] = ()
+    """Why that is nothing."""
+
+
+def judge(line: Line) -> Judged:
+    """By the schema of a create. The application's context is needed for `PROVIDERS`."""
+    if line.refusal is not None:
+        return Judged(line, None, [line.refusal])
+    try:
+        fields = _schema.load(with_listed_provider(with_few_unknown(line.fields, _schema)))
+    except ValidationError as error:
+        messages = error.normalized_messages()  # type: ignore[no-untyped-call]
+        return Judged(line, None, entries_of(messages))
+    kept = {name: fields.pop(name, None) for name in KEPT}
+    return Judged(line, bulk.New(fields, **kept))
+
+
+class Report:
+    """Counts what came of the lines, and writes down those that were refused."""
+
+    def __init__(self, errors: TextIO) -> None:
+        self.counts = Counter(dict.fromkeys(OUTCOMES, 0))
+        self._errors = errors
+
+    @property
+    def refused(self) -> int:
+        return sum(self.counts[outcome] for outcome in REFUSED)
+
+    def note(self, judged: Sequence[Judged], outcomes: Sequence[str]) -> None:
+        for one, outcome in zip(judged, outcomes, strict=True):
+            self.counts[outcome] += 1
+            if outcome in REFUSED:
+                self._write(one.line, outcome, one.errors or _TAKEN)
+        self._errors.flush()
+
+    def _write(self, line: Line, outcome: str, errors: Sequence[Entry]) -> None:
+        pair = {name: _as_it_stands(line.fields.get(name)) for name in ("provider", "ext_id")}
+        found = [entry.as_json() for entry in errors]
+        # ASCII: what is refused may be no valid Unicode.
+        json.dump({"line": line.number, **pair, "outcome": outcome, "errors": found}, self._errors)
+        self._errors.write("\n")
+
+
+def _as_it_stands(value: Any) -> str | int | None:
+    """A pair's part, where it could be one."""
+    if type(value) is str:
+        return value.encode(errors="backslashreplace").decode()[:LONGEST_TEXT]
+    return value if type(value) is int else None
+
+
+Write = Callable[[Sequence[bulk.New]], Sequence[str]]
+"""Gives the outcomes of what may be made."""
+
+
+def run(
+    lines: Iterable[Line],
+    report: Report,
+    *,
+    write: Write | None,
+    rehearse: Write | None,
+    at_once: int,
+    most_refused: int | None = None,
+    progress: Callable[[int], None],
+) -> None:
+    """Import lines, in batches.
+
+    Args:
+        write: makes what is to be made; without it nothing is.
+        rehearse: says what `write` would do; needed without it, and with `most_refused`, so as
+            to make nothing after the last line that may be refused.
+        at_once: lines in a batch; there are two of them in memory.
+        progress: called with the number of lines after each batch.
+    """
+    judged = map(judge, lines)
+    under_way: tuple[list[Judged], Future[list[str]]] | None = None
+
+    def finish() -> None:
+        if under_way is not None:
+            batch, future = under_way
+            report.note(batch, future.result())
+            progress(len(batch))
+
+    with ThreadPoolExecutor(max_workers=1) as database:
+        while batch := list(islice(judged, at_once)):
+            finish()
+            under_way, is_last = None, False
+            if rehearse is not None:
+                outcomes = _outcomes(batch, rehearse)
+                if most_refused is not None:
+                    batch, is_last = _cut(batch, outcomes, most_refused - report.refused)
+            if write is not None:
+                under_way = batch, database.submit(_outcomes, batch, write)
+            else:
+                report.note(batch, outcomes[: len(batch)])
+                progress(len(batch))
+            if is_last:
+                break
+        finish()
+
+
+def _outcomes(batch: Sequence[Judged], write: Write) -> list[str]:
+    found = iter(write([one.new for one in batch if one.new is not None]))
+    return [INVALID if one.new is None else next(found) for one in batch]
+
+
+def _cut(batch: list[Judged], outcomes: list[str], most: int) -> tuple[list[Judged], bool]:
+    """The lines up to the last that may be refused, and whether that is all there may be."""
+    for place in _refused(outcomes):
+        most -= 1
+        if most == 0:
+            return batch[: place + 1], True
+    return batch, False
+
+
+def _refused(outcomes: Sequence[str]) -> Iterator[int]:
+    return (place for place, outcome in enumerate(outcomes) if outcome in REFUSED)

@@ -1,0 +1,41 @@
+"""How far a command is, for whoever watches it on a terminal."""
+
+import itertools
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import click
+
+from service.commands.lines import Source
+
+
+@contextmanager
+def progress(source: Source) -> Iterator[Callable[[int], None]]:
+    """Show it on standard error, where that is a terminal.
+
+    Gives a function that takes how many lines more are done.
+    """
+    begin, done, shown = time.monotonic(), 0, 0
+
+    def rate(lines: int | None) -> str:
+        return f"{lines:,} lines, {lines / (time.monotonic() - begin):,.0f}/s" if lines else ""
+
+    with click.progressbar(
+        itertools.repeat(0),  # never asked: without a length it must be there
+        length=source.size(),
+        file=sys.stderr,
+        hidden=not sys.stderr.isatty(),
+        item_show_func=rate,
+    ) as bar:
+
+        def more(lines: int) -> None:
+            nonlocal done, shown
+            done += lines
+            bar.current_item = done
+            bar.make_step(source.position - shown)
+            bar.render_progress()
+            shown = source.position
+
+        yield more

@@ -1,0 +1,131 @@
+"""A connection of a command's own, for what takes longer than a request may.
+
+The service's time-outs are not for it; a lock it waits for has one, so that what it holds itself
+is free again soon.
+"""
+
+import random
+import sqlite3
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from typing import Any, TypeVar
+
+import psycopg
+import sqlalchemy as sa
+from psycopg import errors as pg
+
+from service.database import db, postgresql, sqlite
+from service.database.connections import is_postgresql
+from service.database.errors import Unavailable
+from service.database.replication import NotReplicated, is_given_up
+from service.database.statements import Statement
+
+Found = TypeVar("Found")
+
+PATIENCE = 60.0
+"""Seconds in all that a transaction is tried again while others are in its way."""
+_LONGEST_PAUSE = 0.5
+# Below the service's own, so that it waits for us and not the other way round.
+_BEGIN = (
+    "BEGIN; SET LOCAL lock_timeout = 500; SET LOCAL statement_timeout = 0; "
+    "SET LOCAL client_min_messages = warning"  # is_given_up looks for one
+)
+# A server that is not there any more is noticed within a minute or so.
+_ALIVE = {
+    "connect_timeout": 10,
+    "keepalives_idle": 30,
+    "keepalives_interval": 10,
+    "keepalives_count": 3,
+}
+_IN_THE_WAY = (*postgresql.CONFLICTS, pg.LockNotAvailable)
+
+
+class Connection:
+    """Runs the store's statements; each is a transaction of its own, unless in `transaction`."""
+
+    def __init__(self, driver: Any, dialect: sa.Dialect) -> None:
+        self.is_postgresql = dialect.name == "postgresql"
+        self._dialect = dialect
+        self._cursor = driver.cursor()
+        self._is_alone = False
+        if self.is_postgresql:
+            driver.add_notice_handler(self._note)
+
+    def run(self, statement: Statement, parameters: Mapping[str, Any] | None = None) -> list[Any]:
+        """The rows as named tuples."""
+        return statement.run(self._cursor, self._dialect, parameters or {})
+
+    def script(self, sql: str) -> None:
+        """Run plain SQL, without values."""
+        self._cursor.execute(sql)
+
+    @contextmanager
+    def transaction(self, *, keep: bool = True) -> Iterator[None]:
+        """Either all that is done within, or nothing of it; nothing at all without `keep`."""
+        # SQLite: to lock at once is the way not to be refused half-way.
+        begin = "BEGIN IMMEDIATE" if keep else "BEGIN"
+        self.script(_BEGIN if self.is_postgresql else begin)
+        try:
+            yield
+            self.script("COMMIT" if keep else "ROLLBACK")
+            if self._is_alone:
+                raise NotReplicated("the wait for the replica was canceled")
+        except BaseException:
+            with suppress(psycopg.Error, sqlite3.Error):
+                self.script("ROLLBACK")
+            raise
+
+    def _note(self, diagnostic: pg.Diagnostic) -> None:
+        self._is_alone = self._is_alone or is_given_up(diagnostic)
+
+    def patiently(self, work: Callable[[], Found]) -> Found:
+        """Do a transaction again where another one was in its way.
+
+        Raises:
+            Unavailable: it was so for a minute.
+        """
+        end = time.monotonic() + PATIENCE
+        while True:
+            try:
+                return work()
+            except _IN_THE_WAY as error:
+                if time.monotonic() > end:
+                    raise Unavailable(type(error).__name__) from error
+            time.sleep(random.uniform(0, _LONGEST_PAUSE))  # noqa: S311 - no secret
+
+    def copy(self, table: str, columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
+        """Put many rows into a table of PostgreSQL's."""
+        with self._cursor.copy(f"COPY {table} ({', '.join(columns)}) FROM STDIN") as copy:
+            for row in rows:
+                copy.write_row(row)
+
+
+@contextmanager
+def connection() -> Iterator[Connection]:
+    """To the current application's database.
+
+    Raises:
+        Unavailable: what it is used for can't be done for now.
+    """
+    url = db.engine.url
+    options: dict[str, Any] = {"isolation_level": None, "check_same_thread": False}
+    if is_postgresql(url):
+        # Nothing is prepared: there may be a pooler in between.
+        options = {"client_encoding": postgresql.CLIENT_ENCODING, "prepare_threshold": None}
+        options |= {name: value for name, value in _ALIVE.items() if name not in url.query}
+        engine = sa.create_engine(
+            url, poolclass=sa.NullPool, isolation_level="AUTOCOMMIT", connect_args=options
+        )
+    else:
+        options["timeout"] = PATIENCE
+        engine = sa.create_engine(url, poolclass=sa.NullPool, connect_args=options)
+        sqlite.listen(engine)
+    try:
+        with engine.connect() as connected:
+            yield Connection(connected.connection.driver_connection, engine.dialect)
+    except (psycopg.Error, sqlite3.Error, sa.exc.DBAPIError) as raised:
+        error = raised.orig if isinstance(raised, sa.exc.DBAPIError) else raised
+        if why := postgresql.condition(error) or sqlite.condition(error):
+            raise Unavailable(why) from raised
+        raise

@@ -1,0 +1,134 @@
+"""`flask associations …` as processes: stopped in the middle, watched, and how much they take."""
+
+import json
+import os
+import pty
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+import pytest
+from flask import Flask
+
+from service.store import events
+from tests.support import stored
+from tests.support.bulk import lines
+from tests.support.databases import ON_POSTGRESQL, ON_SQLITE
+from tests.support.factories import environment, facebook
+from tests.support.processes import ROOT
+from tests.support.waiting import eventually
+
+FLASK = Path(sys.executable).with_name("flask")
+IMPORT = [FLASK, "associations", "import", "--created-by", "1"]
+
+
+def many(count: int) -> str:
+    return lines(*(facebook(ext_id=f"fb-{n}", user_id=n // 10 + 1) for n in range(count)))
+
+
+@contextmanager
+def importing(url: str) -> Iterator["subprocess.Popen[bytes]"]:
+    """A process that imports what it is given on its standard input."""
+    process = subprocess.Popen(
+        [*IMPORT, "-"],
+        cwd=ROOT,
+        env=os.environ | environment(url),
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
+    try:
+        yield process
+    finally:
+        process.kill()
+        process.wait()
+        for pipe in (process.stdin, process.stdout, process.stderr):
+            if pipe is not None:
+                with suppress(BrokenPipeError):
+                    pipe.close()
+
+
+@pytest.fixture
+def is_half_done(app: Flask) -> Iterator[Callable[[], bool]]:
+    with app.app_context():
+        yield lambda: stored.ask("SELECT count(*) AS value FROM social_association") > 0
+
+
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGINT])
+def test_stopped_in_the_middle_it_goes_on_when_run_again(
+    database_url: str, is_half_done: Callable[[], bool], number: signal.Signals
+) -> None:
+    text = many(3_000)
+    with importing(database_url) as process:
+        assert process.stdin is not None
+        process.stdin.write(text[: len(text) * 9 // 10].encode())
+        process.stdin.flush()
+        eventually(is_half_done, 30)
+        process.send_signal(number)
+        if number == signal.SIGINT:
+            out, err = process.communicate(timeout=30)
+            assert (process.returncode, out) == (2, b"")
+            assert err == b"Error: Stopped. Run it again to go on: what is there stays as it is.\n"
+        assert process.wait(30) != 0
+    there = len(stored.rows())
+    assert 0 < there < 3_000
+    with importing(database_url) as process:
+        out, _ = process.communicate(text.encode(), timeout=60)
+    expected = {"created": 3_000 - there, "unchanged": there, "conflict": 0, "invalid": 0}
+    assert (process.returncode, json.loads(out)) == (0, expected)
+    assert len(stored.rows()) == 3_000
+    events.number()
+    assert stored.ask("SELECT count(*) AS value FROM social_event") == 3_000
+
+
+@ON_SQLITE
+def test_a_terminal_sees_how_far_it_is(app: Flask, database_url: str, tmp_path: Path) -> None:
+    ours, theirs = pty.openpty()
+    file = tmp_path / "links.jsonl"
+    file.write_text(many(600))
+    process = subprocess.Popen(
+        [*IMPORT, file],
+        cwd=ROOT,
+        env=os.environ | environment(database_url),
+        stdout=subprocess.PIPE,
+        stderr=theirs,
+    )
+    os.close(theirs)
+    seen = b""
+    with suppress(OSError):  # the other end is closed
+        while some := os.read(ours, 1000):
+            seen += some
+    out, _ = process.communicate(timeout=30)
+    os.close(ours)
+    assert json.loads(out)["created"] == 600
+    assert b"100%" in seen
+    assert b"600 lines, " in seen
+    assert b"/s" in seen
+
+
+SMALL_PARENT = """
+import os, resource, subprocess, sys
+subprocess.run(sys.argv[1:], check=True, stdout=subprocess.DEVNULL)
+print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024)
+"""
+"""Prints the most memory that a command had, in MiB: a child's begins with its parent's."""
+
+
+@ON_POSTGRESQL
+def test_memory_does_not_grow_with_the_file(app: Flask, database_url: str, tmp_path: Path) -> None:
+    file = tmp_path / "links.jsonl"
+
+    def peak(count: int) -> float:
+        file.write_text(many(count))
+        found = subprocess.check_output(
+            [sys.executable, "-c", SMALL_PARENT, *IMPORT, file],
+            cwd=ROOT,
+            env=os.environ | environment(database_url),
+        )
+        return float(found)
+
+    few, much = peak(6_000), peak(40_000)
+    assert much - few < 8  # MiB; 34,000 lines would be 20 or more

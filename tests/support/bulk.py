@@ -1,0 +1,34 @@
+"""`flask associations …` in the test's own process."""
+
+import json
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any
+
+from click.testing import Result
+
+Run = Callable[..., Result]
+
+
+def lines(*objects: Any) -> str:
+    return "".join(f"{json.dumps(one)}\n" for one in objects)
+
+
+def counts(result: Result) -> dict[str, int]:
+    """The counts that are not 0; standard output holds nothing else."""
+    (line,) = result.stdout.splitlines()
+    found: dict[str, int] = json.loads(line)
+    return {name: count for name, count in found.items() if count}
+
+
+def refused(file: Path) -> list[dict[str, Any]]:
+    """The lines of an errors file."""
+    return [json.loads(line) for line in file.read_text().splitlines()]
+
+
+def codes(errors: Iterable[dict[str, Any]]) -> dict[str | None, str]:
+    """Each field's code; of the line as a whole under None."""
+    return {
+        one.get("field"): one["messages"][0]["code"] if "field" in one else one["code"]
+        for one in errors
+    }

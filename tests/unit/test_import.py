@@ -1,0 +1,445 @@
+"""`flask associations import`: what a line becomes."""
+
+import json
+import re
+import sqlite3
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing, contextmanager
+from datetime import UTC, datetime, timedelta
+from itertools import chain
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+from click.testing import Result
+from flask import Flask
+from flask.testing import FlaskCliRunner
+
+from service.commands import associations as commands
+from service.database import apart
+from service.store import associations, bulk, events
+from tests.support import databases, stored
+from tests.support.bulk import Run, codes, counts, lines, refused
+from tests.support.databases import ON_ONE, ON_POSTGRESQL, ON_SQLITE
+from tests.support.factories import PATH, as_admin, external, facebook
+from tests.support.stored import BY, link
+
+WHEN = "2019-05-01T12:00:00.000001Z"
+MOMENT = datetime(2019, 5, 1, 12, 0, 0, 1, UTC)
+
+
+def runs(runner: FlaskCliRunner) -> Run:
+    def run(text: str | bytes, *options: str, by: str = "1") -> Result:
+        arguments = ["associations", "import", "-", "--created-by", by, *options]
+        return runner.invoke(args=arguments, input=text)
+
+    return run
+
+
+@pytest.fixture
+def run(app: Flask, runner: FlaskCliRunner) -> Iterator[Run]:
+    with app.app_context():
+        yield runs(runner)
+
+
+@pytest.fixture
+def small_batches(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(commands, "AT_ONCE", {"sqlite": 2, "postgresql": 2})
+
+
+def test_lines_are_linked(run: Run) -> None:
+    before = datetime.now(UTC)
+    details = {"profile_url": "https://a.example/", "show_in_profile": True}
+    result = run(lines(facebook(**details), external(metadata={"n": 1e300})))
+    assert (result.exit_code, counts(result)) == (0, {"created": 2})
+    one, other = stored.rows()
+    assert one.items() >= stored.external(metadata={"n": 1e300}).items()
+    assert other.items() >= facebook(**details).items()
+    assert before <= other["created_at"] == other["updated_at"] <= datetime.now(UTC)
+    assert other["created_by"] == 1
+
+
+def test_each_has_its_event_with_the_importer_as_actor(run: Run) -> None:
+    run(lines(facebook(created_at=WHEN, created_by=9), external()), by="5")
+    found = events.feed(0, 10)
+    assert {(e.type, e.user_id, e.provider, e.ext_id, e.actor_id, e.request_id) for e in found} == {
+        ("association.created", 7, "facebook", "fb-1", 5, None),
+        ("association.created", 7, "external", "ex-1", 5, None),
+    }
+    assert all(datetime.now(UTC) - e.occurred_at < timedelta(minutes=1) for e in found)
+
+
+def test_what_an_export_writes_is_kept(run: Run) -> None:
+    run(lines(facebook(created_at=WHEN, updated_at="2020-01-01T01:00:00+01:00", created_by=9)))
+    row = stored.row()
+    assert (row["created_at"], row["created_by"]) == (MOMENT, 9)
+    assert row["updated_at"] == datetime(2020, 1, 1, tzinfo=UTC)
+
+
+@pytest.mark.parametrize("name", ["created_at", "updated_at"])
+def test_one_moment_stands_for_both(run: Run, name: str) -> None:
+    run(lines(facebook(**{name: WHEN})))
+    assert (stored.row()["created_at"], stored.row()["updated_at"]) == (MOMENT, MOMENT)
+
+
+def test_exactly_what_is_stored_is_unchanged(run: Run) -> None:
+    link(provider="external", ext_id="ex-1", metadata={"n": 1, "list": [True]})
+    before = stored.rows()
+    result = run(lines(external(metadata={"list": [True], "n": 1.0}, created_at=WHEN)))
+    assert (result.exit_code, counts(result)) == (0, {"unchanged": 1})
+    assert (stored.rows(), len(events.feed(0, 10))) == (before, 1)
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        facebook(user_id=8),
+        facebook(show_in_profile=True),
+        facebook(profile_url="https://a.example"),
+    ],
+)
+def test_a_pair_that_is_held_otherwise_is_a_conflict(
+    run: Run, tmp_path: Path, line: dict[str, Any]
+) -> None:
+    link()
+    before = stored.rows()
+    result = run(lines(external(), line), "--errors", str(tmp_path / "errors"))
+    assert (result.exit_code, counts(result)) == (1, {"created": 1, "conflict": 1})
+    assert refused(tmp_path / "errors") == [
+        {
+            "line": 2,
+            "provider": "facebook",
+            "ext_id": "fb-1",
+            "outcome": "conflict",
+            "errors": [
+                {
+                    "code": "unique",
+                    "message": "This provider and ext_id are linked already, or with other values.",
+                }
+            ],
+        }
+    ]
+    assert [row for row in stored.rows() if row["provider"] == "facebook"] == before
+
+
+def test_true_is_not_1_in_metadata(run: Run) -> None:
+    link(provider="external", ext_id="ex-1", metadata={"n": 1})
+    assert counts(run(lines(external(metadata={"n": True})))) == {"conflict": 1}
+
+
+BODIES = [
+    facebook(),
+    facebook(),
+    facebook(user_id=8),
+    facebook(show_in_profile=True),
+    facebook(ext_id="fb-2", user_id="8", profile_url="https://a.example/"),
+    facebook(ext_id="fb-2", user_id=8, profile_url="https://a.example/", show_in_profile=False),
+    facebook(ext_id=17, profile_url=None, metadata=None),
+    facebook(ext_id="17"),
+    facebook(ext_id=2**53),
+    facebook(ext_id="é😀\u2028x", user_id=2**63 - 1),
+    facebook(ext_id="\ud800", user_id=0),
+    facebook(ext_id="", provider="FB", show_in_profile=1, profile_url="ftp://x", x=1, y=2),
+    facebook(metadata={}, ext_id="fb-3"),
+    external(metadata='{"a": 1}'),
+    external(metadata={"a": 1.0}),
+    external(metadata={"a": True}),
+    external(metadata={"a": "\0"}, ext_id="ex-2"),
+    external(metadata={"a": "x" * 17_000}, ext_id="ex-2"),
+    external(show_in_profile=True, ext_id="ex-2"),
+    external(show_in_profile=False, ext_id="ex-3"),
+    {},
+    {"provider": ["facebook"], "ext_id": None, "user_id": True},
+    {f"x{n}": n for n in range(30)},
+    facebook(provider="myspace"),
+]
+OUTCOME = {201: "created", 200: "unchanged", 409: "conflict", 400: "invalid"}
+
+
+@pytest.mark.parametrize("at_once", [1, 2, 100])
+def test_a_line_is_judged_as_a_post_is(
+    make_app: Callable[..., Flask],
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    at_once: int,
+) -> None:
+    monkeypatch.setattr(commands, "AT_ONCE", {"sqlite": at_once, "postgresql": at_once})
+    app = make_app(PROVIDERS="facebook,external,fb")
+    client = app.test_client()
+    answers = [
+        client.post(
+            PATH, data=json.dumps(body), content_type="application/json", headers=as_admin()
+        )
+        for body in BODIES
+    ]
+    with app.app_context():
+        posted = [{**row, "created_at": 0, "updated_at": 0} for row in stored.rows()]
+        databases.empty()
+        result = runs(app.test_cli_runner())(lines(*BODIES), "--errors", str(tmp_path / "errors"))
+        imported = [{**row, "created_at": 0, "updated_at": 0} for row in stored.rows()]
+    found = {one["line"]: one for one in refused(tmp_path / "errors")}
+    for number, answer in enumerate(answers, 1):
+        outcome = OUTCOME[answer.status_code]
+        if outcome in ("conflict", "invalid"):
+            assert (found[number]["outcome"], found[number]["errors"]) == (
+                outcome,
+                answer.get_json()["errors"],
+            )
+        else:
+            assert number not in found
+    outcomes = [OUTCOME[answer.status_code] for answer in answers]
+    assert counts(result) == {outcome: outcomes.count(outcome) for outcome in OUTCOME.values()}
+    assert imported == posted
+
+
+def test_a_pair_twice_is_two_creates_in_a_row(run: Run) -> None:
+    result = run(lines(facebook(), facebook(), facebook(user_id=8), facebook()))
+    assert counts(result) == {"created": 1, "unchanged": 2, "conflict": 1}
+    assert (stored.row()["user_id"], len(events.feed(0, 10))) == (7, 1)
+
+
+@pytest.mark.usefixtures("small_batches")
+def test_a_dry_run_counts_the_same_and_writes_nothing(run: Run, tmp_path: Path) -> None:
+    link(ext_id="there")
+    text = lines(
+        facebook(),
+        external(metadata={"a": 1}),
+        facebook(ext_id="there"),
+        facebook(ext_id="there", user_id=8),
+        facebook(),
+        facebook(user_id=8),
+        external(metadata={"a": True}),
+        external(metadata={"a": 1.0}),
+        {},
+    )
+    before = stored.rows()
+    dry = run(text, "--dry-run", "--errors", str(tmp_path / "dry"))
+    assert (stored.rows(), len(events.feed(0, 10))) == (before, 1)
+    wet = run(text, "--errors", str(tmp_path / "wet"))
+    assert (dry.stdout, dry.exit_code) == (wet.stdout, wet.exit_code)
+    assert counts(wet) == {"created": 2, "unchanged": 3, "conflict": 3, "invalid": 1}
+    assert refused(tmp_path / "dry") == refused(tmp_path / "wet")
+
+
+@pytest.mark.usefixtures("small_batches")
+@pytest.mark.parametrize("options", [(), ("--dry-run",)])
+@pytest.mark.parametrize(
+    ("most", "expected"),
+    [
+        ("1", {"created": 1, "invalid": 1}),
+        ("2", {"created": 2, "invalid": 1, "conflict": 1}),
+        ("3", {"created": 3, "invalid": 1, "conflict": 1, "unchanged": 1}),
+    ],
+)
+def test_max_errors_ends_it_after_just_so_many(
+    run: Run, most: str, expected: dict[str, int], options: tuple[str, ...]
+) -> None:
+    text = lines(
+        *(facebook(), {}, facebook(ext_id="2"), facebook(user_id=8)),
+        *(facebook(ext_id="3"), facebook(ext_id="2")),
+    )
+    result = run(text, "--max-errors", most, *options)
+    assert (result.exit_code, counts(result)) == (1, expected)
+    assert len(stored.rows()) == (0 if options else expected["created"])
+
+
+def test_the_cap_does_not_bind_it(make_app: Callable[..., Flask]) -> None:
+    app = make_app(MAX_ASSOCIATIONS_PER_USER="1")
+    with app.app_context():
+        result = runs(app.test_cli_runner())(lines(facebook(), facebook(ext_id="fb-2")))
+    assert counts(result) == {"created": 2}
+
+
+@ON_ONE
+def test_who_makes_them_must_be_given(run: Run, runner: FlaskCliRunner) -> None:
+    assert runner.invoke(args=["associations", "import", "-"]).exit_code == 2
+    assert run("", by="0").exit_code == 2
+
+
+@ON_ONE
+def test_an_empty_file_is_all_there(run: Run) -> None:
+    result = run("")
+    assert (result.exit_code, counts(result), result.stderr) == (0, {}, "")
+    assert json.loads(result.stdout) == dict.fromkeys(
+        ("created", "unchanged", "conflict", "invalid"), 0
+    )
+
+
+@ON_ONE
+def test_without_a_terminal_it_is_silent_but_for_a_hint_at_errors(run: Run) -> None:
+    assert run(lines(facebook())).stderr == ""
+    assert run(lines({})).stderr == "Some were refused; --errors FILE says which, and why.\n"
+
+
+@ON_ONE
+@pytest.mark.parametrize(
+    ("value", "code"),
+    [
+        ("2019-05-01", "invalid"),
+        ("2019-05-01T12:00:00", "invalid"),
+        ("2019-02-30T12:00:00Z", "invalid"),
+        ("2019-05-01T12:00:00.1234567Z", "invalid"),
+        ("1969-12-31T23:59:59Z", "invalid"),
+        ("9999-12-31T23:59:59-23:59", "invalid"),
+        (1556712000, "invalid"),
+        (None, "null"),
+    ],
+)
+def test_a_moment_is_exact(run: Run, tmp_path: Path, value: object, code: str) -> None:
+    run(lines(facebook(created_at=value)), "--errors", str(tmp_path / "errors"))
+    (found,) = refused(tmp_path / "errors")
+    assert codes(found["errors"]) == {"created_at": code}
+
+
+@ON_ONE
+def test_what_is_refused_is_shown_only_where_it_could_be_a_pair(run: Run, tmp_path: Path) -> None:
+    bad = [{"provider": "\ud800" * 500, "ext_id": 7}, {"provider": [], "ext_id": True}]
+    run(lines(*bad), "--errors", str(tmp_path / "errors"))
+    one, other = refused(tmp_path / "errors")
+    assert (len(one["provider"]), one["ext_id"]) == (255, 7)
+    assert (other["provider"], other["ext_id"]) == (None, None)
+
+
+@ON_ONE
+def test_the_errors_file_is_not_the_input(
+    app: Flask, runner: FlaskCliRunner, tmp_path: Path
+) -> None:
+    file = tmp_path / "links"
+    file.write_text(lines(facebook()))
+    arguments = ["associations", "import", str(file), "--created-by", "1", "--errors", str(file)]
+    result = runner.invoke(args=arguments)
+    assert (result.exit_code, file.read_text()) == (2, lines(facebook()))
+    assert "--errors names the file" in result.stderr
+
+
+@ON_ONE
+def test_a_file_that_is_not_there_is_a_sentence(app: Flask, runner: FlaskCliRunner) -> None:
+    result = runner.invoke(args=["associations", "import", "/no/such", "--created-by", "1"])
+    assert result.exit_code == 2
+    assert result.stderr == "Error: /no/such: No such file or directory.\n"
+
+
+def test_a_database_that_is_not_migrated_is_a_sentence(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path / 'new.db'}"
+    with databases.application(url) as app:
+        result = runs(app.test_cli_runner())(lines(facebook()))
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert "flask db upgrade" in result.stderr
+
+
+@pytest.fixture
+def deletes(app: Flask, monkeypatch: pytest.MonkeyPatch) -> Callable[[int], None]:
+    """Deletes the pair, so many times, between the refusal and the look at what is there."""
+    look = bulk._all_stored
+
+    def arrange(times: int) -> None:
+        def delete_first(on: apart.Connection) -> Any:
+            nonlocal times
+            if not times:
+                return look(on)
+            times -= 1
+            with app.app_context():
+                associations.delete(8, "facebook", "fb-1", by=BY)
+                found = look(on)
+                if times:
+                    link(user_id=8)
+            return found
+
+        monkeypatch.setattr(bulk, "_all_stored", delete_first)
+
+    return arrange
+
+
+@ON_POSTGRESQL
+def test_a_pair_that_was_deleted_in_between_is_made_after_all(
+    run: Run, deletes: Callable[[int], None]
+) -> None:
+    link(user_id=8)
+    deletes(1)
+    assert counts(run(lines(facebook(), external()))) == {"created": 2}
+
+
+@ON_POSTGRESQL
+def test_a_pair_that_comes_and_goes_for_ever_ends_it(
+    run: Run, deletes: Callable[[int], None]
+) -> None:
+    link(user_id=8)
+    deletes(3)
+    result = run(lines(facebook()))
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert "created and deleted over and over" in result.stderr
+
+
+@contextmanager
+def a_writer(url: str) -> Iterator[Any]:
+    """Another process's transaction that has made the pair, or holds SQLite's lock."""
+    if url.startswith("sqlite"):
+        with closing(databases.sqlite(url)) as connection:
+            connection.execute("BEGIN IMMEDIATE")
+            yield connection
+        return
+    with databases.postgresql(url) as connection:
+        connection.execute(
+            "INSERT INTO social_association VALUES "
+            "('facebook', 'fb-1', 8, NULL, false, NULL, now(), now(), 8)"
+        )
+        yield connection
+        connection.rollback()
+
+
+def test_it_waits_for_other_writers(run: Run, database_url: str) -> None:
+    with a_writer(database_url) as writer, ThreadPoolExecutor() as threads:
+        done = threads.submit(run, lines(facebook()))
+        with pytest.raises(TimeoutError):
+            done.result(0.7)  # longer than its wait for one lock
+        writer.rollback()
+        assert counts(done.result()) == {"created": 1}
+
+
+def test_it_ends_when_they_never_end(
+    run: Run, database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(apart, "PATIENCE", 0.1)
+    with a_writer(database_url):
+        result = run(lines(facebook()))
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert re.search("can't do this for now: (LockNotAvailable|SQLITE_BUSY)", result.stderr)
+
+
+@ON_POSTGRESQL
+def test_two_imports_don_t_wait_for_each_other_in_a_circle(app: Flask) -> None:
+    new = [bulk.New(stored.association(ext_id=f"fb-{n}")) for n in range(1000)]
+
+    def create_all(order: list[bulk.New]) -> list[str]:
+        with app.app_context(), apart.connection() as on:
+            # A deadlock would be tried again; here it is an error.
+            on.patiently = lambda work: work()  # type: ignore[method-assign]
+            return bulk.create_all(on, order, by=BY)
+
+    with ThreadPoolExecutor() as threads:
+        found = [*threads.map(create_all, [new, new[::-1]] * 2)]
+    assert Counter(chain(*found)) == {"created": 1000, "unchanged": 3000}
+
+
+@ON_SQLITE
+def test_half_of_the_time_is_left_to_sqlite_s_other_writers() -> None:
+    moments: list[float] = []
+
+    def write(_: object) -> list[str]:
+        begin = time.monotonic()
+        while time.monotonic() < begin + 0.05:
+            pass
+        moments.append(time.monotonic())
+        return []
+
+    commands._with_pauses(write)([])
+    assert time.monotonic() - moments[0] >= 0.05
+
+
+def test_a_mistake_in_a_statement_stays_one(app: Flask) -> None:
+    with app.app_context(), pytest.raises((psycopg.Error, sqlite3.Error)), apart.connection() as on:
+        on.script("SELEKT")

@@ -78,13 +78,9 @@ def _send(app: Flask, request: tuple[str, str, Any]) -> int:
             return 200 + in_context(app, lambda: admins.revoke(5))
         except Unavailable:
             return 503
-<<<<<<< HEAD
-    headers = as_user(7) if path == path_of(7) else as_admin()
-=======
     if request is IMPORT:
         return in_context(app, lambda: _import(body))
-    headers = as_admin() if path.endswith("all/") else as_user(7)
->>>>>>> 7b04807 (flask associations import: many links at once, judged by the schema of a create)
+    headers = as_user(7) if path == path_of(7) else as_admin()
     return app.test_client().open(path, method=method, json=body, headers=headers).status_code
 
 

@@ -5,7 +5,7 @@ BIN := .venv/bin
 INSTALL := $(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check test-client test-generated test-browser bench chaos chaos-short chaos-planted audit schemathesis mutants deploy-check up down format lock clean
+.PHONY: help run test check test-client test-generated test-browser bench chaos chaos-short chaos-planted audit schemathesis mutants deploy-check up down cluster-check cluster cluster-down format lock clean
 
 help:  ## list the commands
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## */\1|/' | awk -F'|' '{printf "make %-14s %s\n", $$1, $$2}'
@@ -64,6 +64,15 @@ up: .venv/.test  ## leave that stack running (PORT, 8080) and print its address
 down: .venv/.test  ## stop it
 	$(BIN)/python -m tests.deploy down
 
+cluster-check: .venv/.cluster  ## run three nodes and two instances from deploy/cluster/ and break them
+	scripts/cluster-check.sh
+
+cluster: .venv/.cluster  ## leave that cluster running (PORT, 8080) and print its addresses
+	scripts/cluster-check.sh up
+
+cluster-down: .venv/.cluster  ## end it
+	$(BIN)/python -m tests.cluster down
+
 format: .venv/.test  ## format the code
 	$(BIN)/ruff check --fix
 	$(BIN)/ruff format
@@ -86,6 +95,6 @@ clean:  ## remove what the commands made, except instance/ with its data
 	$(INSTALL) --editable '.[test,check]'
 	@touch $@
 
-.venv/.audit .venv/.bench .venv/.browser .venv/.generated .venv/.mutants .venv/.schemathesis: .venv/.test
+.venv/.audit .venv/.bench .venv/.browser .venv/.cluster .venv/.generated .venv/.mutants .venv/.schemathesis: .venv/.test
 	$(INSTALL) --editable '.[$(patsubst .venv/.%,%,$@)]'
 	@touch $@

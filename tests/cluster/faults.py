@@ -1,0 +1,107 @@
+"""What happens to the cluster. Each says how long writes may be away."""
+
+import time
+from collections.abc import Callable
+from contextlib import AbstractContextManager, suppress
+
+import psycopg
+
+from tests.cluster.cluster import Cluster
+from tests.cluster.node import Node
+from tests.cluster.watch import Watch
+from tests.support.waiting import eventually
+
+LOST = 25.0
+"""Seconds; Patroni's smallest `ttl` is 20."""
+SWITCHED = 4.0
+REPLICA_LOST = 1.0
+FAILED_OVER = 60.0
+"""Seconds after which a scenario gives up."""
+SYNC_WAITS = "FROM pg_stat_activity WHERE wait_event = 'SyncRep'"
+
+Watching = Callable[..., AbstractContextManager[Watch]]
+
+
+def _leading(cluster: Cluster) -> Node:
+    return eventually(cluster.primary, 10)
+
+
+def _failed_over(cluster: Cluster, watch: Watch, lost: Node) -> None:
+    eventually(lambda: cluster.primary(but=lost.name), FAILED_OVER)
+    watch.wait_until_written(FAILED_OVER)
+
+
+def primary_killed(cluster: Cluster, watching: Watching) -> None:
+    """The primary dies while its replicas are a second behind.
+
+    Somebody ends what waits for them just before: what was not acknowledged is there to be seen,
+    and must not be acknowledged to whoever asks once more.
+    """
+    with watching(write_gap=LOST) as watch:
+        time.sleep(2)
+        primary = _leading(cluster)
+        for sender in primary.senders():
+            sender.suspend()
+        time.sleep(1)
+        with suppress(psycopg.OperationalError):
+            cluster.ask(primary, f"SELECT pg_terminate_backend(pid) {SYNC_WAITS}")
+        time.sleep(1)
+        watch.fault()
+        primary.kill()
+        _failed_over(cluster, watch, primary)
+        # The machine boots.
+        primary.start()
+        cluster.wait_until_whole()
+        watch.wait_until_written(10)
+
+
+def primary_frozen(cluster: Cluster, watching: Watching) -> None:
+    """The primary's machine hangs, is replaced, and goes on where it was."""
+    with watching(write_gap=LOST) as watch:
+        time.sleep(1)
+        primary = _leading(cluster)
+        watch.fault()
+        primary.freeze()
+        _failed_over(cluster, watch, primary)
+        primary.thaw()
+        cluster.wait_until_whole()
+        watch.wait_until_written(10)
+
+
+def switchovers(cluster: Cluster, watching: Watching) -> None:
+    """The lead is handed over, and once more."""
+    with watching(write_gap=SWITCHED) as watch:
+        for _ in range(2):
+            time.sleep(1)
+            primary = _leading(cluster)
+            candidate = cluster.replicas()[0]
+            primary.switch_over(candidate.name)
+            watch.wait_until_written(FAILED_OVER)
+            cluster.wait_until_whole()
+
+
+def replica_killed(cluster: Cluster, watching: Watching) -> None:
+    """One of the replicas that commits wait for dies, and comes back."""
+    with watching(write_gap=REPLICA_LOST) as watch:
+        time.sleep(1)
+        replica = cluster.replicas()[0]
+        replica.kill()
+        watch.wait_until_written(10)
+        time.sleep(3)
+        replica.start()
+        cluster.wait_until_whole()
+
+
+def etcd_away(cluster: Cluster, watching: Watching) -> None:
+    """All of etcd answers nothing for 20 s."""
+    with watching(write_gap=REPLICA_LOST) as watch:
+        time.sleep(1)
+        primary = _leading(cluster)
+        for node in cluster.nodes.values():
+            node.freeze("etcd")
+        time.sleep(20)
+        for node in cluster.nodes.values():
+            node.thaw("etcd")
+        cluster.wait_until_whole()
+        watch.wait_until_written(10)
+        assert _leading(cluster) is primary, "the lead changed"

@@ -1,0 +1,95 @@
+"""An instance of the service, as gunicorn serves it on a machine of its own, and HAProxy."""
+
+import os
+import shutil
+import subprocess
+import sys
+import urllib.error
+import urllib.request
+from pathlib import Path
+
+from tests.cluster.place import Place
+from tests.support import gunicorn
+from tests.support.processes import ROOT, end, launch, wait_until_it_serves
+
+HAPROXY = shutil.which("haproxy", path=os.environ["PATH"] + ":/usr/sbin") or "haproxy"
+WORKERS = 2
+"""A machine's usual number is that of its processors; here all are on one."""
+STOPS = 45
+"""Seconds that it may take to finish what it has accepted."""
+
+
+class Instance:
+    def __init__(self, place: Place, name: str) -> None:
+        self._directory = place.directory(name)
+        self._directory.mkdir()
+        self._output = self._directory / "output"
+        self._address = f"{place.address(name)}:{place.port(8000)}"
+        self.environ = gunicorn.environment(
+            self._directory,
+            DATABASE_URL=place.url(5000),
+            HOST=place.address(name),
+            PORT=str(place.port(8000)),
+            WEB_CONCURRENCY=str(WORKERS),
+        )
+        self._process: subprocess.Popen[bytes] | None = None
+        self._read = 0
+
+    def start(self, *, app: str = "wsgi:app", tree: Path = ROOT, **settings: str) -> None:
+        """Serve; without another tree this release."""
+        environ = self.environ | settings
+        process = launch([*gunicorn.GUNICORN, app], environ, self._output, cwd=tree)
+        self._process = process
+        (self._directory / "pid").write_text(f"{process.pid}\n")
+        wait_until_it_serves(process, lambda: self.status("/healthz") == 200, self._output)
+
+    def flask(self, *arguments: str) -> None:
+        command = [sys.executable, "-m", "flask", *arguments]
+        with self._output.open("ab") as log:
+            subprocess.run(command, cwd=ROOT, env=self.environ, check=True, stdout=log, stderr=log)
+
+    def status(self, path: str) -> int:
+        """
+        Raises:
+            OSError: nobody answers.
+        """
+        try:
+            with urllib.request.urlopen(f"http://{self._address}{path}", timeout=5) as answer:
+                return int(answer.status)
+        except urllib.error.HTTPError as refusal:
+            return refusal.code
+
+    def stop(self) -> None:
+        if self._process is not None:
+            end(self._process, STOPS)
+            self._process = None
+
+    def has_ended(self) -> bool:
+        """Whether its master ended without being asked to."""
+        return self._process is not None and self._process.poll() is not None
+
+    def new_output(self) -> str:
+        """What it wrote since this was asked last."""
+        with self._output.open(errors="replace") as file:
+            file.seek(self._read)
+            text = file.read()
+            self._read = file.tell()
+            return text
+
+
+class HAProxy:
+    """Both files in one process: the way to the database, and the balancer."""
+
+    def __init__(self, place: Place) -> None:
+        self._log = place.prefix / "haproxy.log"
+        files = [place.prefix / name for name in ("haproxy.cfg", "balancer.cfg")]
+        self._command = [HAPROXY, "-db", *(part for file in files for part in ("-f", file))]
+        self._pid_file = place.prefix / "haproxy.pid"
+
+    def start(self) -> None:
+        environ = {"PATH": os.environ["PATH"]}
+        self._process = launch(self._command, environ, self._log)
+        self._pid_file.write_text(f"{self._process.pid}\n")
+
+    def stop(self) -> None:
+        end(self._process)

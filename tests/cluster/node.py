@@ -1,0 +1,129 @@
+"""One of the three machines: etcd, Patroni and the PostgreSQL that Patroni starts."""
+
+import json
+import signal
+import subprocess
+import urllib.request
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+from tests.cluster.place import PROGRAMS, Place, as_postgres
+from tests.support.processes import launch
+from tests.support.waiting import becomes
+
+
+class Node:
+    def __init__(self, place: Place, name: str) -> None:
+        self.name = name
+        self._place = place
+        self._directory = place.directory(name)
+
+    def start(self) -> None:
+        """What the machine does when it boots: start what doesn't run."""
+        self._launch("etcd", "etcd")
+        patroni = PROGRAMS / "patroni"
+        self._launch("patroni", patroni, self._directory / "etc/patroni.yml")
+
+    def _launch(self, name: str, *command: "str | Path") -> None:
+        if self._process(name) is not None:
+            return
+        environ = self._place.environ(self.name)
+        output = self._directory / f"{name}.log"
+        process = launch(as_postgres(*command), environ, output, cwd=Path("/"))
+        (self._directory / f"run/{name}.pid").write_text(f"{process.pid}\n")
+
+    def _process(self, name: str) -> psutil.Process | None:
+        """The process that the pid file names, if it is still there and ours."""
+        file = "patroni/data/postmaster.pid" if name == "postgres" else f"run/{name}.pid"
+        try:
+            process = psutil.Process(int((self._directory / file).read_text().split("\n")[0]))
+            is_ours = name in " ".join(process.cmdline())
+        except (OSError, ValueError, psutil.Error):
+            return None
+        return process if is_ours and _is_there(process) else None
+
+    def _processes(self, *names: str) -> list[psutil.Process]:
+        """These programs with all that they started."""
+        found = []
+        for process in filter(None, map(self._process, names)):
+            with suppress(psutil.Error):
+                found += [process, *process.children(recursive=True)]
+        return found
+
+    def freeze(self, *names: str) -> None:
+        """Stop these, as a machine that hangs stops everything; `thaw` goes on."""
+        self._signal(signal.SIGSTOP, names or ("patroni", "postgres"))
+
+    def thaw(self, *names: str) -> None:
+        self._signal(signal.SIGCONT, names or ("patroni", "postgres"))
+
+    def kill(self) -> None:
+        """Patroni and PostgreSQL are gone from one moment to the next."""
+        self.freeze()
+        self._end("patroni", "postgres")
+
+    def _signal(self, number: signal.Signals, names: tuple[str, ...]) -> None:
+        for process in self._processes(*names):
+            with suppress(psutil.Error):
+                process.send_signal(number)
+
+    def stop(self) -> None:
+        """End everything for good, in whatever state it is."""
+        self._end("patroni")
+        self._signal(signal.SIGCONT, ("postgres",))
+        # At once, and unlike after a SIGKILL its shared memory is cleared.
+        self._end("postgres", number=signal.SIGQUIT)
+        self._end("postgres", "etcd")
+
+    def _end(self, *names: str, number: signal.Signals = signal.SIGKILL) -> None:
+        processes = self._processes(*names)
+        self._signal(number, names)
+        becomes(lambda: not any(map(_is_there, processes)), 10)
+
+    def senders(self) -> list[psutil.Process]:
+        """PostgreSQL's processes that send the log to a replica."""
+        return [
+            process
+            for process in self._processes("postgres")
+            if "walsender" in " ".join(process.cmdline())
+        ]
+
+    def view(self) -> list[dict[str, Any]]:
+        """The members as this node's Patroni sees them; none when it doesn't answer."""
+        address = f"{self._place.address(self.name)}:{self._place.port(8008)}"
+        try:
+            with urllib.request.urlopen(f"http://{address}/cluster", timeout=2) as answer:
+                members: list[dict[str, Any]] = json.load(answer)["members"]
+        except (OSError, ValueError):
+            return []
+        return members
+
+    def switch_over(self, candidate: str) -> None:
+        """Hand the lead over, as docs/cluster.md has it, from this node's command line."""
+        command = [PROGRAMS / "patronictl", "-c", self._directory / "etc/patroni.yml"]
+        done = subprocess.run(
+            as_postgres(*command, "switchover", "--force", "--candidate", candidate),
+            env=self._place.environ(self.name),
+            cwd="/",
+            check=False,
+            capture_output=True,
+            text=True,
+            timeout=60,
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
+
+    def log(self) -> str:
+        """The end of what Patroni and PostgreSQL said."""
+        file = self._directory / "patroni.log"
+        return file.read_text(errors="replace")[-4000:] if file.exists() else ""
+
+
+def _is_there(process: psutil.Process) -> bool:
+    """Nobody may be there to wait for an orphan: a zombie is gone."""
+    try:
+        return bool(process.status() != psutil.STATUS_ZOMBIE)
+    except psutil.Error:
+        return False

@@ -1,0 +1,132 @@
+"""The files of deploy/cluster/, laid out below a directory for addresses and ports of our own.
+
+They are taken as they stand; only names, addresses, ports, paths and passwords are filled in, as
+docs/cluster.md has an operator do it.
+"""
+
+import os
+import re
+import secrets
+import shutil
+import sys
+from pathlib import Path
+
+from tests.deploy.stack import environment_file
+from tests.support.processes import ROOT, free_port
+
+DEPLOY = ROOT / "deploy/cluster"
+NODES = ("db1", "db2", "db3")
+INSTANCES = ("one", "two")
+OUTSIDE = ("cluster.env", "patroni.yml", "create-roles.sh")
+"""What is the same on each node, but for the passwords."""
+USER = "postgres"
+PROGRAMS = Path(sys.executable).parent
+
+
+def postgresql_programs() -> Path:
+    """Where Debian keeps the newest PostgreSQL's."""
+    found = Path("/usr/lib/postgresql").glob("*/bin/postgres")
+    return max(found, key=lambda file: float(file.parts[-3])).parent
+
+
+def as_postgres(*command: str | Path) -> list[str]:
+    """The command under the user that PostgreSQL runs under, which can't be root.
+
+    That user may read this tree and Python wherever they are: a checkout in root's home, say.
+    """
+    words = [str(word) for word in command]
+    if os.geteuid() != 0:
+        return words
+    user = ["--reuid", USER, "--regid", USER, "--clear-groups"]
+    reads = ["--inh-caps", "+dac_override", "--ambient-caps", "+dac_override"]
+    return ["setpriv", *user, *reads, "--", *words]
+
+
+class Place:
+    """Addresses, ports, passwords and directories of one cluster.
+
+    Each node has an address of loopback's network as it would have a machine's, so that two
+    clusters don't meet; the ports differ from the real ones, which a service of this machine may
+    hold on every address.
+    """
+
+    def __init__(self, prefix: Path, *, public_port: int | None = None) -> None:
+        self.prefix = prefix
+        prefix.chmod(0o755)  # PostgreSQL runs as another user
+        self._network = f"127.{secrets.randbelow(200) + 20}.{secrets.randbelow(250)}"
+        self._ports = {port: free_port() for port in (2379, 2380, 5432, 8008, 5000, 5001, 8000)}
+        self.public_port = public_port or free_port()
+        text = (DEPLOY / "secrets.env.example").read_text()
+        self._secrets = re.sub(
+            r"(?m)^(\w+PASSWORD)=$", lambda m: m[0] + secrets.token_hex(24), text
+        )
+        for node in NODES:
+            self._lay_out_node(node)
+        for name in ("haproxy.cfg", "balancer.cfg"):
+            (prefix / name).write_text(self._filled_in(name))
+
+    def directory(self, name: str) -> Path:
+        """All of one node, or of one instance."""
+        return self.prefix / name
+
+    def address(self, name: str) -> str:
+        """Of a node or an instance."""
+        last = {"db1": 11, "db2": 12, "db3": 13, "one": 21, "two": 22}[name]
+        return f"{self._network}.{last}"
+
+    def port(self, usual: int) -> int:
+        return self._ports[usual]
+
+    def environ(self, node: str) -> dict[str, str]:
+        """What systemd would give the node's services."""
+        environ = {"PATH": os.environ["PATH"], "LANG": "C.UTF-8", "PYTHONDONTWRITEBYTECODE": "1"}
+        for name in ("cluster.env", "node.env", "secrets.env"):
+            environ |= environment_file(self.directory(node) / "etc" / name)
+        return environ
+
+    def secret(self, name: str) -> str:
+        return environment_file(self.directory(NODES[0]) / "etc/secrets.env")[name]
+
+    def url(self, port: int, *, reads: bool = False) -> str:
+        """The database behind HAProxy: 5000 the primary, 5001 a replica."""
+        role, name = ("social_read", "SOCIAL_READ_") if reads else ("social", "SOCIAL_")
+        password = self.secret(f"{name}PASSWORD")
+        return f"postgresql://{role}:{password}@127.0.0.1:{self.port(port)}/social"
+
+    def superuser_url(self, node: str) -> str:
+        password = self.secret("PATRONI_SUPERUSER_PASSWORD")
+        return f"postgresql://postgres:{password}@{self.address(node)}:{self.port(5432)}/social"
+
+    def _lay_out_node(self, node: str) -> None:
+        directory = self.directory(node)
+        for name in ("etc", "run", "etcd", "patroni"):
+            (directory / name).mkdir(parents=True)
+        for name in OUTSIDE:
+            (directory / "etc" / name).write_text(self._filled_in(name, node))
+        # The sed of node.env's first lines.
+        text = (DEPLOY / "node.env").read_text().replace("db1", node)
+        text = text.replace("10.0.0.11", f"10.0.0.1{node[-1]}")
+        (directory / "etc/node.env").write_text(self._moved(text, node))
+        (directory / "etc/secrets.env").write_text(self._secrets)
+        for path in (directory, *directory.rglob("*")):
+            path.chmod(0o700 if path.is_dir() else 0o600)
+            if os.geteuid() == 0:
+                shutil.chown(path, USER, USER)
+
+    def _filled_in(self, name: str, node: str = "") -> str:
+        return self._moved((DEPLOY / name).read_text(), node)
+
+    def _moved(self, text: str, node: str) -> str:
+        text = re.sub(r"\b10\.0\.0\.(\d+)", rf"{self._network}.\1", text)
+        for usual, own in self._ports.items():
+            text = re.sub(rf"(?<=[: ]){usual}\b", str(own), text)
+        text = text.replace("bind :80\n", f"bind 127.0.0.1:{self.public_port}\n")
+        text = re.sub(r"/usr/lib/postgresql/\d+/bin", str(postgresql_programs()), text)
+        for usual_path, own_path in {
+            "/etc/social-cluster": "etc",
+            "/run/patroni": "run",
+            "/var/lib/patroni": "patroni",
+            "/var/lib/etcd/social": "etcd/social",
+        }.items():
+            text = text.replace(usual_path, str(self.directory(node) / own_path))
+        return text

@@ -1,0 +1,167 @@
+"""Writers with a ledger and readers of a public list, and how long each went without an answer."""
+
+import http.client
+import itertools
+import json
+import threading
+import time
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+from tests.chaos.ledger import Ledger, compare, read_table
+from tests.chaos.load import Client, Load, Rules, load
+from tests.chaos.report import Report
+from tests.cluster.cluster import Cluster
+from tests.support.factories import PATH, as_admin, path_of
+from tests.support.waiting import eventually
+
+READERS = 2
+INTERVAL = 0.05
+"""Seconds from one request of a writer to its next; so that the machine has rest."""
+REFUSED_WITHIN = 3.0
+"""Seconds; the service's two, and what such a machine adds."""
+READ_GAP = 1.0
+USER = 4_000_000_000
+"""Whose list the readers read; no writer has it."""
+EXT_ID = "public"
+
+
+@dataclass
+class Reader(threading.Thread):
+    """Somebody who isn't signed in looks at a list, again and again."""
+
+    port: int
+    ends: threading.Event
+    report: Report
+    good: list[float] = field(default_factory=list)
+    """When an answer came that was right."""
+
+    def __post_init__(self) -> None:
+        super().__init__(daemon=True)
+
+    __hash__ = threading.Thread.__hash__
+
+    def run(self) -> None:
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=10)
+        while not self.ends.wait(INTERVAL / 2):
+            try:
+                connection.request("GET", path_of(USER))
+                answer = connection.getresponse()
+                content = answer.read()
+            except (OSError, http.client.HTTPException) as error:
+                connection.close()
+                self.report.violate("a list without an answer", repr(error))
+                continue
+            if answer.status == 200:
+                listed = [row["ext_id"] for row in json.loads(content)]
+                self.report.check(listed == [EXT_ID], "a list that isn't right", content[:200])
+                self.good.append(time.monotonic())
+            elif answer.status != 503 or not answer.headers["Retry-After"]:
+                self.report.violate(f"a list answered {answer.status}", content[:200])
+        connection.close()
+
+
+def publish(cluster: Cluster) -> None:
+    """Make the list that the readers read."""
+    connection = http.client.HTTPConnection("127.0.0.1", cluster.port, timeout=10)
+    body = {"user_id": USER, "provider": "public", "ext_id": EXT_ID, "show_in_profile": True}
+    headers = {"Content-Type": "application/json"} | as_admin()
+    connection.request("POST", PATH, json.dumps(body), headers)
+    answer = connection.getresponse()
+    assert answer.status in {200, 201}, answer.read()
+    connection.close()
+
+
+@dataclass
+class Watch:
+    load: Load
+    readers: list[Reader]
+    began: float
+    faulted: float = 0.0
+    ended: float = 0.0
+
+    def fault(self) -> None:
+        """It happens now: writers' gaps count from here on."""
+        self.faulted = time.monotonic()
+
+    def wait_until_written(self, seconds: float) -> None:
+        """Wait until each writer was acknowledged a change that it asked for from now on."""
+        now = time.monotonic()
+        eventually(lambda: all(_wrote_after(now, each) for each in self.load.clients), seconds)
+
+    def write_gap(self) -> float:
+        """The longest time that any writer had nothing acknowledged."""
+        begin = self.faulted or self.began
+        return max(
+            _longest(begin, self.ended, _acknowledgements(client)) for client in self.load.clients
+        )
+
+    def read_gap(self) -> float:
+        return max(_longest(self.began, self.ended, reader.good) for reader in self.readers)
+
+
+def _acknowledgements(client: Client) -> list[float]:
+    return [
+        answer.at + answer.seconds
+        for answer in client.answers
+        if answer.method != "GET" and answer.status in {200, 201, 204, 404}
+    ]
+
+
+def _wrote_after(moment: float, client: Client) -> bool:
+    return any(
+        answer.at > moment and answer.method != "GET" and 200 <= answer.status < 300
+        for answer in client.answers[-50:]
+    )
+
+
+def _longest(begin: float, end: float, moments: Iterable[float]) -> float:
+    within = [begin, *(moment for moment in moments if begin < moment < end), end]
+    return max(later - earlier for earlier, later in itertools.pairwise(within))
+
+
+@contextmanager
+def watching(
+    cluster: Cluster, report: Report, before: Ledger, *, write_gap: float
+) -> Iterator[Watch]:
+    """Write and read until the block is left; then judge.
+
+    Args:
+        before: what is stored already, and must stay.
+        write_gap: the seconds that a writer may have to wait.
+    """
+    ends = threading.Event()
+    readers = [Reader(cluster.port, ends, report) for _ in range(READERS)]
+    rules = Rules(may_refuse=True, refusal_seconds=REFUSED_WITHIN, interval=INTERVAL)
+    with load(cluster.port, report, rules) as running:
+        watch = Watch(running, readers, time.monotonic())
+        for reader in readers:
+            reader.start()
+        try:
+            yield watch
+            watch.ended = time.monotonic()
+        finally:
+            ends.set()
+            for reader in readers:
+                reader.join(15)
+    judge(cluster, report, before, running.ledgers())
+    report.figures["write gap s"] = watch.write_gap()
+    report.figures["read gap s"] = watch.read_gap()
+    report.check(watch.write_gap() <= write_gap, f"writes were away for more than {write_gap:g} s")
+    report.check(watch.read_gap() <= READ_GAP, f"lists were away for more than {READ_GAP:g} s")
+
+
+def judge(cluster: Cluster, report: Report, before: Ledger, now: list[Ledger]) -> None:
+    """Hold what was acknowledged, before and now, against what the primary has."""
+    primary = cluster.primary()
+    assert primary is not None, "there is no primary"
+    table = read_table(cluster.place.superuser_url(primary.name))
+    compare([before, *now], table, report)
+    # What is wrong was reported; from here on the table is what must stay.
+    before.may_be = {ext_id: {state} for ext_id, state in table.items()}
+    for name, instance in cluster.instances.items():
+        report.check(not instance.has_ended(), "an instance ended by itself", name)
+        for line in instance.new_output().splitlines():
+            if "Traceback" in line:
+                report.violate("a trace in the log", line[:1500])

@@ -8,11 +8,11 @@ import traceback
 from collections.abc import Callable
 from functools import partial
 
-from tests.chaos.ledger import Ledger
+from tests.chaos.load import Load
 from tests.chaos.report import Report
-from tests.cluster import faults
+from tests.cluster import faults, left_running
 from tests.cluster.cluster import Cluster, running
-from tests.cluster.watch import publish, watching
+from tests.cluster.watch import watching
 
 SCENARIOS: dict[str, Callable[[Cluster, faults.Watching], None]] = {
     "primary killed": faults.primary_killed,
@@ -23,12 +23,12 @@ SCENARIOS: dict[str, Callable[[Cluster, faults.Watching], None]] = {
 }
 
 
-def run(name: str, cluster: Cluster, before: Ledger) -> bool:
+def run(name: str, cluster: Cluster, loads: list[Load]) -> bool:
     """Run one and print what it found; whether all is as it should be."""
     report = Report()
     began = time.monotonic()
     try:
-        SCENARIOS[name](cluster, partial(watching, cluster, report, before))
+        SCENARIOS[name](cluster, partial(watching, cluster, report, loads))
     except Exception as error:  # the others still have something to say
         traceback.print_exc()
         report.violate("the scenario broke off", repr(error))
@@ -39,8 +39,11 @@ def run(name: str, cluster: Cluster, before: Ledger) -> bool:
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.cluster", description=__doc__)
-    parser.add_argument("only", nargs="*", help="names of scenarios, or how they begin")
+    parser.add_argument("only", nargs="*", help="names of scenarios, or how they begin; up; down")
     wanted = parser.parse_args()
+    if wanted.only in (["up"], ["down"]):
+        left_running.COMMANDS[wanted.only[0]]()
+        return 0
     names = [
         name
         for name in SCENARIOS
@@ -49,10 +52,9 @@ def main() -> int:
     began = time.monotonic()
     logging.getLogger("alembic").setLevel(logging.WARNING)
     with running() as cluster:
-        publish(cluster)
         print(f"three nodes, two instances: {time.monotonic() - began:.0f} s", flush=True)
-        before = Ledger()
-        results = [run(name, cluster, before) for name in names]
+        loads: list[Load] = []
+        results = [run(name, cluster, loads) for name in names]
     print(
         f"{sum(results)} of {len(results)} as they should be, {time.monotonic() - began:.0f} s",
         flush=True,

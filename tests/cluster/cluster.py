@@ -1,6 +1,7 @@
 """All of it together, and what the scenarios ask of it."""
 
-import shutil
+import http.client
+import json
 import tempfile
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
@@ -11,8 +12,12 @@ from tests.cluster.instance import HAProxy, Instance
 from tests.cluster.node import Node
 from tests.cluster.place import INSTANCES, NODES, Place
 from tests.support import databases
+from tests.support.factories import PATH, as_admin
 from tests.support.waiting import eventually
 
+USER = 4_000_000_000
+"""Whose list the readers read; no writer has it."""
+EXT_ID = "public"
 WHOLE = ["leader", "quorum_standby", "quorum_standby"]
 BROUGHT_UP = 90
 """Seconds until three nodes are one cluster, on a machine that does other things too."""
@@ -39,6 +44,7 @@ class Cluster:
         one.flask("db", "upgrade")
         for instance in self.instances.values():
             instance.start()
+        self.publish()
 
     def stop(self) -> None:
         for instance in self.instances.values():
@@ -75,12 +81,34 @@ class Cluster:
     def replicas(self) -> list[Node]:
         return [node for node in self.nodes.values() if node is not self.primary()]
 
-    def ask(self, node: Node, statement: str) -> list[tuple[Any, ...]]:
-        """Run a statement in the service's database, as the superuser, on this node."""
-        with closing(databases.postgresql(self.place.superuser_url(node.name))) as connection:
+    def superuser_url(self) -> str:
+        """Of the service's database, on the primary."""
+        primary = self.primary()
+        assert primary is not None, "there is no primary"
+        return self.place.superuser_url(primary.name)
+
+    def ask(self, statement: str) -> list[tuple[Any, ...]]:
+        """Run a statement in the service's database, as the superuser, on the primary."""
+        with closing(databases.postgresql(self.superuser_url())) as connection:
             connection.autocommit = True
             cursor = connection.execute(statement)
             return cursor.fetchall() if cursor.description else []
+
+    def publish(self) -> None:
+        """Make the list that the readers read."""
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=10)
+        body = {"user_id": USER, "provider": "public", "ext_id": EXT_ID, "show_in_profile": True}
+        headers = {"Content-Type": "application/json"} | as_admin()
+        with closing(connection):
+            connection.request("POST", PATH, json.dumps(body), headers)
+            answer = connection.getresponse()
+            assert answer.status == 201, answer.read()
+
+    def empty(self) -> None:
+        """Make the database as it was before the first scenario."""
+        self.ask("TRUNCATE social_association, social_event")
+        self.ask("UPDATE social_event_counter SET last_id = 0, pruned_id = 0")
+        self.publish()
 
 
 def _leader(view: list[dict[str, Any]]) -> str:
@@ -95,11 +123,10 @@ def _is_whole(view: list[dict[str, Any]]) -> bool:
 @contextmanager
 def running() -> Iterator[Cluster]:
     """Bring it up, and end all of it when the block is left."""
-    prefix = Path(tempfile.mkdtemp(prefix="social-cluster-"))
-    cluster = Cluster(Place(prefix))
-    try:
-        cluster.start()
-        yield cluster
-    finally:
-        cluster.stop()
-        shutil.rmtree(prefix, ignore_errors=True)
+    with tempfile.TemporaryDirectory(prefix="social-cluster-") as prefix:
+        cluster = Cluster(Place(Path(prefix)))
+        try:
+            cluster.start()
+            yield cluster
+        finally:
+            cluster.stop()

@@ -44,7 +44,7 @@ def primary_killed(cluster: Cluster, watching: Watching) -> None:
             sender.suspend()
         time.sleep(1)
         with suppress(psycopg.OperationalError):
-            cluster.ask(primary, f"SELECT pg_terminate_backend(pid) {SYNC_WAITS}")
+            cluster.ask(f"SELECT pg_terminate_backend(pid) {SYNC_WAITS}")
         time.sleep(1)
         watch.fault()
         primary.kill()

@@ -8,9 +8,10 @@ import urllib.error
 import urllib.request
 from pathlib import Path
 
+from tests.cluster import pids
 from tests.cluster.place import Place
 from tests.support import gunicorn
-from tests.support.processes import ROOT, end, launch, wait_until_it_serves
+from tests.support.processes import ROOT, launch, wait_until_it_serves
 
 HAPROXY = shutil.which("haproxy", path=os.environ["PATH"] + ":/usr/sbin") or "haproxy"
 WORKERS = 2
@@ -22,7 +23,8 @@ STOPS = 45
 class Instance:
     def __init__(self, place: Place, name: str) -> None:
         self._directory = place.directory(name)
-        self._directory.mkdir()
+        self._directory.mkdir(exist_ok=True)
+        self._pid_file = self._directory / "pid"
         self._output = self._directory / "output"
         self._address = f"{place.address(name)}:{place.port(8000)}"
         self.environ = gunicorn.environment(
@@ -40,7 +42,7 @@ class Instance:
         environ = self.environ | settings
         process = launch([*gunicorn.GUNICORN, app], environ, self._output, cwd=tree)
         self._process = process
-        (self._directory / "pid").write_text(f"{process.pid}\n")
+        self._pid_file.write_text(f"{process.pid}\n")
         wait_until_it_serves(process, lambda: self.status("/healthz") == 200, self._output)
 
     def flask(self, *arguments: str) -> None:
@@ -60,8 +62,9 @@ class Instance:
             return refusal.code
 
     def stop(self) -> None:
+        pids.end(self._pid_file, "gunicorn", STOPS)
         if self._process is not None:
-            end(self._process, STOPS)
+            self._process.wait()
             self._process = None
 
     def has_ended(self) -> bool:
@@ -88,8 +91,8 @@ class HAProxy:
 
     def start(self) -> None:
         environ = {"PATH": os.environ["PATH"]}
-        self._process = launch(self._command, environ, self._log)
-        self._pid_file.write_text(f"{self._process.pid}\n")
+        process = launch(self._command, environ, self._log)
+        self._pid_file.write_text(f"{process.pid}\n")
 
     def stop(self) -> None:
-        end(self._process)
+        pids.end(self._pid_file, "haproxy", 5)

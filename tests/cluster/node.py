@@ -10,6 +10,7 @@ from typing import Any
 
 import psutil
 
+from tests.cluster import pids
 from tests.cluster.place import PROGRAMS, Place, as_postgres
 from tests.support.processes import launch
 from tests.support.waiting import becomes
@@ -36,14 +37,8 @@ class Node:
         (self._directory / f"run/{name}.pid").write_text(f"{process.pid}\n")
 
     def _process(self, name: str) -> psutil.Process | None:
-        """The process that the pid file names, if it is still there and ours."""
         file = "patroni/data/postmaster.pid" if name == "postgres" else f"run/{name}.pid"
-        try:
-            process = psutil.Process(int((self._directory / file).read_text().split("\n")[0]))
-            is_ours = name in " ".join(process.cmdline())
-        except (OSError, ValueError, psutil.Error):
-            return None
-        return process if is_ours and _is_there(process) else None
+        return pids.of(self._directory / file, name)
 
     def _processes(self, *names: str) -> list[psutil.Process]:
         """These programs with all that they started."""
@@ -81,7 +76,7 @@ class Node:
     def _end(self, *names: str, number: signal.Signals = signal.SIGKILL) -> None:
         processes = self._processes(*names)
         self._signal(number, names)
-        becomes(lambda: not any(map(_is_there, processes)), 10)
+        becomes(lambda: not any(map(pids.is_there, processes)), 10)
 
     def senders(self) -> list[psutil.Process]:
         """PostgreSQL's processes that send the log to a replica."""
@@ -119,11 +114,3 @@ class Node:
         """The end of what Patroni and PostgreSQL said."""
         file = self._directory / "patroni.log"
         return file.read_text(errors="replace")[-4000:] if file.exists() else ""
-
-
-def _is_there(process: psutil.Process) -> bool:
-    """Nobody may be there to wait for an orphan: a zombie is gone."""
-    try:
-        return bool(process.status() != psutil.STATUS_ZOMBIE)
-    except psutil.Error:
-        return False

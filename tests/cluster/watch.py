@@ -9,11 +9,12 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
-from tests.chaos.ledger import Ledger, compare, read_table
-from tests.chaos.load import Client, Load, Rules, load
+from tests.chaos import feed
+from tests.chaos.clients import Client, Rules
+from tests.chaos.load import Load, load
 from tests.chaos.report import Report
-from tests.cluster.cluster import Cluster
-from tests.support.factories import PATH, as_admin, path_of
+from tests.cluster.cluster import EXT_ID, USER, Cluster
+from tests.support.factories import path_of
 from tests.support.waiting import eventually
 
 READERS = 2
@@ -22,9 +23,6 @@ INTERVAL = 0.05
 REFUSED_WITHIN = 3.0
 """Seconds; the service's two, and what such a machine adds."""
 READ_GAP = 1.0
-USER = 4_000_000_000
-"""Whose list the readers read; no writer has it."""
-EXT_ID = "public"
 
 
 @dataclass
@@ -60,17 +58,6 @@ class Reader(threading.Thread):
             elif answer.status != 503 or not answer.headers["Retry-After"]:
                 self.report.violate(f"a list answered {answer.status}", content[:200])
         connection.close()
-
-
-def publish(cluster: Cluster) -> None:
-    """Make the list that the readers read."""
-    connection = http.client.HTTPConnection("127.0.0.1", cluster.port, timeout=10)
-    body = {"user_id": USER, "provider": "public", "ext_id": EXT_ID, "show_in_profile": True}
-    headers = {"Content-Type": "application/json"} | as_admin()
-    connection.request("POST", PATH, json.dumps(body), headers)
-    answer = connection.getresponse()
-    assert answer.status in {200, 201}, answer.read()
-    connection.close()
 
 
 @dataclass
@@ -123,18 +110,19 @@ def _longest(begin: float, end: float, moments: Iterable[float]) -> float:
 
 @contextmanager
 def watching(
-    cluster: Cluster, report: Report, before: Ledger, *, write_gap: float
+    cluster: Cluster, report: Report, loads: list[Load], *, write_gap: float
 ) -> Iterator[Watch]:
     """Write and read until the block is left; then judge.
 
     Args:
-        before: what is stored already, and must stay.
+        loads: those before, whose work must still be there; this one is added.
         write_gap: the seconds that a writer may have to wait.
     """
     ends = threading.Event()
     readers = [Reader(cluster.port, ends, report) for _ in range(READERS)]
     rules = Rules(may_refuse=True, refusal_seconds=REFUSED_WITHIN, interval=INTERVAL)
-    with load(cluster.port, report, rules) as running:
+    after = loads[-1].follower.after if loads else 0
+    with load(cluster.port, report, rules, after=after) as running:
         watch = Watch(running, readers, time.monotonic())
         for reader in readers:
             reader.start()
@@ -145,23 +133,23 @@ def watching(
             ends.set()
             for reader in readers:
                 reader.join(15)
-    judge(cluster, report, before, running.ledgers())
     report.figures["write gap s"] = watch.write_gap()
     report.figures["read gap s"] = watch.read_gap()
     report.check(watch.write_gap() <= write_gap, f"writes were away for more than {write_gap:g} s")
     report.check(watch.read_gap() <= READ_GAP, f"lists were away for more than {READ_GAP:g} s")
+    loads.append(running)
+    judge(cluster, report, loads)
 
 
-def judge(cluster: Cluster, report: Report, before: Ledger, now: list[Ledger]) -> None:
-    """Hold what was acknowledged, before and now, against what the primary has."""
-    primary = cluster.primary()
-    assert primary is not None, "there is no primary"
-    table = read_table(cluster.place.superuser_url(primary.name))
-    compare([before, *now], table, report)
-    # What is wrong was reported; from here on the table is what must stay.
-    before.may_be = {ext_id: {state} for ext_id, state in table.items()}
+def judge(cluster: Cluster, report: Report, loads: list[Load]) -> None:
+    """Hold what was acknowledged, now and before, against what the primary has."""
+    feed.judge(loads, cluster.superuser_url(), report)
     for name, instance in cluster.instances.items():
         report.check(not instance.has_ended(), "an instance ended by itself", name)
         for line in instance.new_output().splitlines():
             if "Traceback" in line:
                 report.violate("a trace in the log", line[:1500])
+    if report.violations:
+        # The scenarios to come report what is theirs.
+        cluster.empty()
+        loads.clear()

@@ -1,4 +1,4 @@
-"""Create the events.
+"""Create the events, and an index of the associations that users did not make themselves.
 
 It only adds: release 1.0 goes on serving on this schema, without writing events.
 
@@ -23,10 +23,12 @@ def _check(table: str, rule: str, name: str) -> sa.CheckConstraint:
     return sa.CheckConstraint(rule, name=op.f(f"ck_{table}_{name}"))
 
 
-def _partial_index(name: str, columns: list[str], where: str, *, unique: bool = False) -> None:
+def _partial_index(
+    name: str, columns: list[str], where: str, *, table: str = "social_event", unique: bool = False
+) -> None:
     op.create_index(
         name,
-        "social_event",
+        table,
         columns,
         unique=unique,
         postgresql_where=sa.text(where),
@@ -111,10 +113,17 @@ def upgrade() -> None:
             "failures_have_an_event_and_times",
         ),
     )
+    _partial_index(
+        "ix_social_association_created_by",
+        ["created_by", "provider", "ext_id"],
+        "created_by <> user_id",
+        table="social_association",
+    )
     op.bulk_insert(counter, [{"id": 1, "last_id": 0, "pruned_id": 0}])
 
 
 def downgrade() -> None:
+    op.drop_index("ix_social_association_created_by", "social_association")
     op.drop_table("social_webhook")
     op.drop_table("social_event_counter")
     op.drop_table("social_event")

@@ -5,10 +5,12 @@ from typing import Any, ClassVar
 
 from marshmallow import Schema, ValidationError, validates_schema
 from marshmallow import fields as ma
+from marshmallow.validate import Range
 
 from service.schemas import fields
 from service.schemas.detailed import DetailedSchema
 from service.schemas.fields import Message
+from service.schemas.pages import PageQuerySchema, PageSchema
 from service.schemas.requests import RequestSchema
 
 MOST_IDENTITIES = 500
@@ -87,4 +89,33 @@ class LookupResultSchema(Schema):
             "description": "The `ext_ids` or `user_ids` with nothing.",
             "examples": [["fb-1025"]],
         },
+    )
+
+
+class SearchQuerySchema(PageQuerySchema):
+    """Which associations, and which page of them."""
+
+    filters = ("provider", "created_by")
+    start: ClassVar = {"provider": "", "ext_id": ""}
+
+    provider = fields.Provider(
+        metadata={"description": "Those at this provider; without it, at all."}
+    )
+    created_by = fields.UserId(
+        metadata={"description": "Those that this user made; without it, whoever made them."}
+    )
+    limit = fields.Decimal(
+        validate=Range(1, 200),
+        load_default=100,
+        metadata={"description": "At most so many.", "examples": [100]},
+    )
+
+
+class SearchResultSchema(PageSchema):
+    """A page of associations, by provider and then ext_id."""
+
+    associations = ma.List(
+        ma.Nested(DetailedSchema()),
+        required=True,
+        metadata={"description": "By provider, then ext_id.", "examples": [[]]},
     )

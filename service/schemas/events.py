@@ -1,14 +1,14 @@
 """Events as they go out, in answers and in webhooks; what one may ask of them."""
 
-from typing import Any
+from typing import Any, ClassVar
 
-from marshmallow import Schema, ValidationError, post_load, validates_schema
+from marshmallow import Schema
 from marshmallow import fields as ma
 from marshmallow.validate import Range
 
-from service.schemas import cursors, fields
-from service.schemas.fields import Message
+from service.schemas import fields
 from service.schemas.moments import timestamp
+from service.schemas.pages import PageQuerySchema, PageSchema
 from service.schemas.patterns import LARGEST_ID
 from service.schemas.requests import RequestSchema
 
@@ -86,13 +86,10 @@ class FeedSchema(Schema):
     )
 
 
-class HistorySchema(Schema):
+class HistorySchema(PageSchema):
     """A page of a user's events."""
 
     events = ma.List(ma.Nested(EventSchema()), metadata=_said("The newest first."))
-    next_cursor = ma.String(
-        allow_none=True, metadata=_said("The next page's `cursor`; null on the last.", "WyJ4Il0")
-    )
 
 
 class FeedQuerySchema(RequestSchema):
@@ -108,40 +105,13 @@ class FeedQuerySchema(RequestSchema):
     )
 
 
-class HistoryQuerySchema(RequestSchema):
+class HistoryQuerySchema(PageQuerySchema):
     """Whose events, and which page of them."""
+
+    filters = ("user_id",)
+    start: ClassVar = {"id": LARGEST_ID}
 
     user_id = fields.UserId(required=True)
     limit = fields.Decimal(
         validate=Range(1, 100), load_default=50, metadata=_said("At most so many.", 50)
     )
-    cursor = ma.String(metadata=_said("`next_cursor` of the page before; not for the first."))
-
-    @validates_schema(skip_on_field_errors=False)
-    def cursor_is_of_this_history(self, data: dict[str, Any], **_: Any) -> None:
-        # Without the user (refused, and reported) nobody knows whose history it must be of.
-        if "cursor" in data and "user_id" in data:
-            try:
-                _before(data)
-            except ValueError:
-                text = "This is no cursor of this list: send next_cursor as it came, or leave it."
-                raise ValidationError({"cursor": [Message("invalid", text)]}) from None
-
-    @post_load
-    def find_the_page(self, data: dict[str, Any], **_: Any) -> dict[str, Any]:
-        """Load to `before`: the events of the page have smaller ids."""
-        return {**data, "before": _before(data) if "cursor" in data else LARGEST_ID}
-
-
-def _before(data: dict[str, Any]) -> int:
-    (before,) = cursors.decode(data["cursor"], _asked(data["user_id"]), int)
-    return int(before)
-
-
-def next_cursor(user_id: int, last: Any) -> str:
-    """The cursor for the page after the event `last` of this user's history."""
-    return cursors.encode([last.id], _asked(user_id))
-
-
-def _asked(user_id: int) -> dict[str, Any]:
-    return {"history_of": user_id}

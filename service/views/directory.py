@@ -3,7 +3,12 @@
 from typing import Any
 
 from service.auth.access import admin_required
-from service.schemas.directory import LookupResultSchema, LookupSchema
+from service.schemas.directory import (
+    LookupResultSchema,
+    LookupSchema,
+    SearchQuerySchema,
+    SearchResultSchema,
+)
 from service.store import directory
 from service.web.api import Blueprint
 
@@ -12,6 +17,8 @@ blp = Blueprint(
     __name__,
     description="Who has which identity, of many at once (admins).",
 )
+
+_SEARCH = SearchQuerySchema()
 
 
 @blp.route("/provider/lookup", methods=["POST"])
@@ -26,3 +33,18 @@ def lookup(asked: dict[str, Any]) -> Any:
     else:
         found = directory.of_identities(asked["provider"], asked["ext_ids"])
     return {"associations": found.rows, "not_found": found.missing}
+
+
+@blp.route("/provider/search", methods=["GET"])
+@admin_required
+@blp.arguments(_SEARCH, location="query")
+@blp.response(200, SearchResultSchema())
+@blp.refuses(400, 401, 403)
+def search(query: dict[str, Any]) -> Any:
+    """Page through all associations, by provider and then ext_id (admins)."""
+    limit = query["limit"]
+    # One more shows whether there is a next page.
+    found = directory.search(
+        query["provider"], query["created_by"], after=query["after"], limit=limit + 1
+    )
+    return {"associations": found[:limit], "next_cursor": _SEARCH.next_cursor(query, found)}

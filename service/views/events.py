@@ -10,7 +10,6 @@ from service.schemas.events import (
     FeedSchema,
     HistoryQuerySchema,
     HistorySchema,
-    next_cursor,
 )
 from service.store import events
 from service.web import errors
@@ -21,6 +20,8 @@ blp = Blueprint(
     __name__,
     description="What became of associations: one event for each change, kept for a while.",
 )
+
+_HISTORY = HistoryQuerySchema()
 
 
 @blp.route("/provider/events", methods=["GET"])
@@ -36,17 +37,15 @@ def feed(query: dict[str, Any]) -> Any:
 
 @blp.route("/<user_id:user_id>/provider/history", methods=["GET"])
 @bearer_required
-@blp.arguments(HistoryQuerySchema(), location="query")
+@blp.arguments(_HISTORY, location="query")
 @blp.response(200, HistorySchema())
 @blp.refuses(400, 401, 403)
 def history(query: dict[str, Any]) -> Any:
     """Page through the events that name a user, the newest first."""
-    user_id, limit = query["user_id"], query["limit"]
+    limit, (before,) = query["limit"], query["after"]
     # One more shows whether there is a next page.
-    found = events.history(user_id, before=query["before"], limit=limit + 1)
-    more = len(found) > limit
-    cursor = next_cursor(user_id, found[limit - 1]) if more else None
-    return {"events": found[:limit], "next_cursor": cursor}
+    found = events.history(query["user_id"], before=before, limit=limit + 1)
+    return {"events": found[:limit], "next_cursor": _HISTORY.next_cursor(query, found)}
 
 
 @blp.errorhandler(events.Gone)

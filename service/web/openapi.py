@@ -202,9 +202,11 @@ def _forms_of_field(_: Any, field: Any, ret: Json) -> Json:
     if not isinstance(field, fields.Field):
         return {}
     ret.pop("readOnly", None)  # so is all of an answer
+    # What apispec calls a bound where it doesn't know the field for a number.
+    bounds = {name[2:]: ret.pop(name) for name in ("x-minimum", "x-maximum") if name in ret}
     forms = list(field.accepted[:1] if field.dump_only else field.accepted)
     if field.allow_none:
         forms.append({"type": "null", "examples": [None]})
     found = forms[0] if len(forms) == 1 else {"anyOf": forms}
     examples = [form["examples"][0] for form in forms]
-    return {**found, "description": field.rule, "examples": examples, **ret}
+    return {**found, "description": field.rule, "examples": examples, **ret, **bounds}

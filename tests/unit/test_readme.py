@@ -28,7 +28,8 @@ def _authorize(headers: dict[str, str]) -> dict[str, str]:
 
 # What no example can foresee: a time and an id have the form that they have there.
 _OF_THE_MOMENT = re.compile(
-    r'("occurred_at": ?)"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z"|("request_id": ?)"[0-9a-f]{32}"'
+    r'("(?:occurred|created|updated)_at": ?)"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z"'
+    r'|("request_id": ?)"[0-9a-f]{32}"'
 )
 
 

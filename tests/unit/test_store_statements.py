@@ -1,6 +1,6 @@
 """How the store goes about it: how many statements, by which index, and who wins a race."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any
 
@@ -12,6 +12,7 @@ from service.database import RETRIES, Unavailable, db
 from service.store import admins, associations, directory, transfers
 from tests.support import stored
 from tests.support.databases import ON_POSTGRESQL, ON_SQLITE, Plain, watching
+from tests.support.plans import nodes, plans_of
 from tests.support.stored import BY, TABLE, association, link
 
 INDEX = "ix_social_association_user_id"
@@ -128,21 +129,6 @@ def many() -> None:
         connection.execute(sa.text("ANALYZE"))
 
 
-def plans_of(explain: str, act: Callable[[], Any], setting: str = "") -> list[list[Any]]:
-    """The plan of every statement that `act` runs."""
-    plans = []
-
-    def note(plain: Plain, statement: str, parameters: Any) -> None:
-        if setting:
-            plain(setting)
-        plans.append(plain(f"{explain} {statement}", parameters))
-
-    with watching(note):
-        act()
-    assert plans
-    return plans
-
-
 ALL = pytest.param(lambda: associations.list_of_user(7, with_hidden=True), INDEX, id="list")
 PUBLIC = pytest.param(
     lambda: associations.list_of_user(7, with_hidden=False), INDEX, id="public list"
@@ -158,12 +144,6 @@ IDENTITIES = pytest.param(
 )
 OF_USERS = pytest.param(lambda: directory.of_users([7, 9]), INDEX, id="users")
 OF_MANY = pytest.mark.parametrize(("act", "index"), [IDENTITIES, OF_USERS])
-
-
-def nodes(plan: dict[str, Any]) -> Iterator[dict[str, Any]]:
-    yield plan
-    for part in plan.get("Plans", []):
-        yield from nodes(part)
 
 
 def explained_by_postgresql(act: Any, setting: str = "") -> list[dict[str, Any]]:

@@ -46,7 +46,7 @@ def arguments(given: Sequence[str] | None = None) -> argparse.Namespace:
         type=int,
         nargs="+",
         default=[10**4, 10**6, 10**7],
-        help="sizes of the table for growth (10000 1000000 10000000; these take 5 GB of disk)",
+        help="sizes of the table for growth (10000 1000000 10000000; these take 8 GB of disk)",
     )
     parser.add_argument("--directory", type=Path, help="where PostgreSQL keeps its data")
     parser.add_argument("--write", action="store_true", help="write RESULTS.md (and growth.png)")

@@ -22,6 +22,7 @@ class Contestant:
     """The port stands in it as {port}, or is taken from the environment."""
     checkout: Path = ROOT
     """Where it is started, with the programs of the `.venv` there."""
+    writes_events: bool = False
 
     @property
     def is_this_service(self) -> bool:
@@ -32,7 +33,9 @@ class Contestant:
         return (here if self.checkout == ROOT else self.checkout / ".venv" / "bin") / name
 
 
-SERVICE = Contestant("service", "this service", "gunicorn -c gunicorn.conf.py wsgi:app")
+SERVICE = Contestant(
+    "service", "this service", "gunicorn -c gunicorn.conf.py wsgi:app", writes_events=True
+)
 # Another state of the same code: what a change costs shows in one run, not in two.
 BESIDE = Contestant("beside", "the checkout beside", SERVICE.command)
 GUNICORN = "gunicorn -c benchmarks/peers/gunicorn.conf.py"
@@ -46,6 +49,12 @@ CONTESTANTS = (
     ),
     Contestant("drf", "Django REST Framework", f"{GUNICORN} benchmarks.peers.drf.wsgi:application"),
     Contestant("floor", "the floor", f"{GUNICORN} benchmarks.peers.floor:application"),
+    Contestant(
+        "floor+event",
+        "the floor with the event",
+        f"{GUNICORN} benchmarks.peers.floor_with_event:application",
+        writes_events=True,
+    ),
 )
 
 

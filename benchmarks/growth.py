@@ -1,7 +1,7 @@
 """How the service behaves as rows, workers and connections grow."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import median
 
@@ -9,6 +9,7 @@ from benchmarks import load, machine
 from benchmarks.compare import OPERATIONS, OTHERS, WARM_UP_SECONDS, Measure, measure
 from benchmarks.contestants import SERVICE, running
 from benchmarks.postgres import Server
+from benchmarks.pruning import Beside, pruning
 
 # The same at every size, and more than a worker is likely to remember: what differs
 # between the sizes must be the table alone.
@@ -36,6 +37,7 @@ class Growth:
     rows: list[Point]
     workers: list[Point]
     connections: list[Point]
+    pruning: list[Beside] = field(default_factory=list)
 
 
 def growth(
@@ -47,15 +49,15 @@ def growth(
     seconds: int,
     say: Callable[[object], None],
 ) -> Growth:
-    """Rows in alternating rounds, one request at a time; then connections and workers.
+    """Rows in alternating rounds, one request at a time; then connections, workers, pruning.
 
-    A table with n rows has n / 10 users, and the load goes to users all over it.
+    A table with n rows has n / 10 users and n events, and the load goes to users all over it.
     """
     found = Growth([], [], [])
     for size in sizes:
         say(f"loading {size:,} rows")
         server.create(f"rows-{size}")
-        users = server.fill(f"rows-{size}", size)
+        users = server.fill(f"rows-{size}", size, events=True)
         load.write_tokens(directory / f"tokens-{size}", TOKENS, users)
 
     def take(
@@ -69,7 +71,7 @@ def growth(
     ) -> None:
         tokens = directory / f"tokens-{size}"
         if size <= SMALL:
-            server.fill(f"rows-{size}", size)
+            server.fill(f"rows-{size}", size, events=True)
         with running(
             SERVICE,
             server.url(f"rows-{size}"),
@@ -94,6 +96,12 @@ def growth(
     say("workers")
     for workers in WORKERS:
         take(found.workers, workers, middle, 0, connections=64, workers=workers)
+    say("pruning")
+    largest = f"rows-{max(sizes)}"
+    tokens = directory / f"tokens-{max(sizes)}"
+    found.pruning.extend(
+        pruning(server, largest, directory, tokens, rounds=rounds, seconds=seconds, say=say)
+    )
     return found
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-from benchmarks import compare, cost, growth
+from benchmarks import compare, cost, growth, pruning
 from benchmarks.compare import Measure
 
 HERE = Path(__file__).parent
@@ -27,7 +27,9 @@ Who takes part: this service as it is deployed (`gunicorn -c gunicorn.conf.py ws
 check on); FastAPI with pydantic, SQLAlchemy's async ORM and asyncpg under uvicorn (uvloop,
 httptools); Django REST Framework under gunicorn, persistent connections; and the floor, bare WSGI
 with PyJWT and psycopg under gunicorn. The peers are in `peers/`. All write the same table, made by
-the service's migrations, in one PostgreSQL with durable commits.
+the service's migrations, in one PostgreSQL with durable commits. This service writes the event of
+each create too, in the same statement. No peer does, but for the floor with the event: the floor
+with that statement, which shows what an event costs by itself.
 
 One worker has one core; wrk, PostgreSQL and the harness have the other. A round starts each
 contestant afresh on a refilled table (ten associations a user, each user with a token), warms it
@@ -160,7 +162,21 @@ def grown(found: growth.Growth) -> str:
                 cells += [f"{rate[op][x]:,.0f}", f"{p99[op][x]:.1f}"]
             lines.append(cells)
         text += "\n" + table(head, lines)
-    return text
+    return text + (f"\n{pruned(found.pruning)}" if found.pruning else "")
+
+
+def pruned(found: Sequence[pruning.Beside]) -> str:
+    head = ["creates", "events in the beginning", "pruned a second", "requests/s", "p50 ms"]
+    rows = []
+    for title, is_pruned in (("alone", False), ("while events are pruned", True)):
+        own = [beside for beside in found if beside.is_pruned == is_pruned]
+        rate, p50, p99 = (
+            pruning.middle(found, value, is_pruned=is_pruned) for value in ("rate", "p50", "p99")
+        )
+        times = f"{median(b.pruned for b in own):,.0f}"
+        events = f"{max(b.events for b in own):,}"
+        rows.append((title, events, times, f"{rate:,.0f}", f"{p50:.2f}", f"**{p99:.2f}**"))
+    return table([*head, "p99 ms"], rows)
 
 
 def measures_of(part: dict[str, Any]) -> list[Measure]:
@@ -168,9 +184,13 @@ def measures_of(part: dict[str, Any]) -> list[Measure]:
 
 
 def growth_of(part: dict[str, Any]) -> growth.Growth:
+    kinds: dict[str, Any] = {"pruning": pruning.Beside}
     return growth.Growth(
         **{
-            name: [growth.Point(p["x"], Measure(**p["measure"])) for p in points]
+            name: [
+                kinds.get(name, growth.Point)(**p | {"measure": Measure(**p["measure"])})
+                for p in points
+            ]
             for name, points in part["found"].items()
         }
     )
@@ -197,8 +217,10 @@ def write(found: dict[str, dict[str, Any]]) -> None:
         text += "## Growth\n\n" + circumstances(part)
         text += (
             "This service alone. Rows: one connection, a database of each size, in alternating "
-            f"rounds; {growth.TOKENS:,} tokens of users all over the table, whose rows lie apart."
-            " Workers have all cores, which they share with PostgreSQL and wrk.\n\n"
+            f"rounds; {growth.TOKENS:,} tokens of users all over the table, whose rows lie apart;"
+            " as many events as rows. Workers have all cores, which they share with PostgreSQL and"
+            " wrk. Pruning: creates on one worker, by turns alone and while `flask events prune`"
+            " deletes the events of the largest table, on PostgreSQL's core.\n\n"
         )
         grown_ = growth_of(part)
         growth.plot(grown_, PLOT)

@@ -40,8 +40,9 @@ _BATCH = (
     .subquery("batch")
 )
 _is_unnumbered = Statement(sa.select(_EVENT.c.seq).where(_UNNUMBERED).limit(1))
-_counter = Statement(sa.select(_COUNTER.c.last_id, _COUNTER.c.pruned_id))
-_lock_counter = Statement(sa.select(_COUNTER.c.last_id).with_for_update())
+_COUNTS = sa.select(_COUNTER.c.last_id, _COUNTER.c.pruned_id)
+_counter = Statement(_COUNTS)
+_lock_counter = Statement(_COUNTS.with_for_update())
 _give_ids = Statement(
     sa.update(Event)
     .where(_EVENT.c.seq == _BATCH.c.seq)
@@ -59,7 +60,7 @@ def _number(run: Run, parameters: Mapping[str, Any]) -> list[Row]:
     committed, and the next statement sees all of that. So ids become visible in their order and
     without gaps. What is not committed yet has no id, however long it stays open.
     """
-    ((last,),) = run(_lock_counter, {})
+    ((last, _),) = run(_lock_counter, {})
     given = run(_give_ids, {"last": last})
     # Empty where somebody else has numbered meanwhile.
     run(_set_counter, {"last": max((row.id for row in given), default=last)})
@@ -125,24 +126,28 @@ def history(user_id: int, *, before: int, limit: int) -> Sequence[Row]:
     return execute(_history, {"of_user_id": user_id, "before": before, "limit": limit})
 
 
+# Not just the first: what was pruned leaves entries in the index until PostgreSQL cleans up, and
+# each batch would pass over those of all batches before it (a quarter of a million: 7 ms).
+_IS_KEPT = _EVENT.c.id > sa.bindparam("pruned", type_=sa.BigInteger)
 _oldest = Statement(
     sa.select(_EVENT.c.id, _EVENT.c.occurred_at)
-    .where(_EVENT.c.id.is_not(None))
+    .where(_IS_KEPT)
     .order_by(_EVENT.c.id)
     .limit(sa.bindparam("limit"))
 )
-_delete_up_to = Statement(sa.delete(Event).where(_EVENT.c.id <= sa.bindparam("last")))
+_delete_up_to = Statement(sa.delete(Event).where(_IS_KEPT, _EVENT.c.id <= sa.bindparam("last")))
 _set_pruned = Statement(sa.update(EventCounter).values(pruned_id=sa.bindparam("last")))
 
 
 @Transaction
 def _prune(run: Run, parameters: Mapping[str, Any]) -> list[Row]:
-    run(_lock_counter, {})
+    ((_, pruned),) = run(_lock_counter, {})
+    kept = run(_oldest, {**parameters, "pruned": pruned})
     # Up to the first that is to be kept: times may be out of order by a hair.
-    old = [*takewhile(lambda row: row.occurred_at < parameters["before"], run(_oldest, parameters))]
+    old = [*takewhile(lambda row: row.occurred_at < parameters["before"], kept)]
     if old:
         run(_set_pruned, {"last": old[-1].id})
-        run(_delete_up_to, {"last": old[-1].id})
+        run(_delete_up_to, {"pruned": pruned, "last": old[-1].id})
     return old
 
 

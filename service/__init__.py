@@ -37,6 +37,7 @@ from service.commands import database as database_commands
 from service.commands import events as event_commands
 from service.commands import tokens as token_commands
 from service.commands import users as user_commands
+from service.database import replica
 from service.telemetry import logs
 from service.views import associations, directory, docs, events, probes, transfers, users
 from service.web import edge, errors, openapi
@@ -74,6 +75,12 @@ def create_app(environ: Mapping[str, str] = os.environ) -> Flask:
     database.init_app(
         app,
         settings.database_url,
+        pool_size=settings.threads,
+        pooler=settings.database_pooler,
+    )
+    replica.init_app(
+        app,
+        settings.database_read_url,
         pool_size=settings.threads,
         pooler=settings.database_pooler,
     )

@@ -51,6 +51,7 @@ class Settings:
     """
 
     database_url: Annotated[sa.URL, Setting(_database_url, "sqlite:///social.db", file=True)]
+    database_read_url: Annotated[sa.URL | None, Setting(values.optional(_database_url), file=True)]
     database_pooler: Annotated[str | None, Setting(values.optional(values.one_of("transaction")))]
     jwt_secret_key: Annotated[
         bytes | None, Setting(values.secret, file=True, unless="JWT_PUBLIC_KEYS_FILE")
@@ -101,6 +102,11 @@ def load(environ: Mapping[str, str]) -> Settings:
                     "is missing; it is required with JWT_PUBLIC_KEYS_FILE, whose keys sign tokens "
                     "for other services too.",
                 )
+    urls = settings.database_url, settings.database_read_url
+    if urls[1] and not all(found.get_backend_name() == "postgresql" for found in urls if found):
+        raise ConfigError(
+            "DATABASE_READ_URL", "needs PostgreSQL, in DATABASE_URL too: SQLite has no replicas."
+        )
     if settings.webhook_urls and not settings.webhook_secret:
         raise ConfigError("WEBHOOK_SECRET", f"is missing: {values.HOW_TO_GET_ONE}")
     return settings

@@ -3,6 +3,8 @@
 import math
 import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 # Each is below the next, so that the error that says most comes first: a lock, the statement as
 # a whole, a server that answers nothing. All are below the two seconds that clients are promised.
@@ -24,6 +26,15 @@ class _Deadline(threading.local):
 
     def __exit__(self, *_: object) -> None:
         self._at = math.inf
+
+    @contextmanager
+    def within(self, seconds: float) -> Iterator[None]:
+        """The same with a limit of its own."""
+        self._at = time.monotonic() + seconds
+        try:
+            yield
+        finally:
+            self._at = math.inf
 
     def left(self, most: float) -> float:
         """Seconds left, but not more than `most`."""

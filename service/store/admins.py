@@ -5,7 +5,8 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from service.database import execute
+from service.database import Unavailable, execute
+from service.database.replica import without_primary
 from service.database.replication import FENCE
 from service.database.statements import Statement, insert_of
 from service.models import AdminGrant
@@ -37,7 +38,20 @@ def revoke(user_id: int) -> bool:
 
 
 def is_granted(user_id: int) -> bool:
-    return bool(execute(_granted, {"user_id": user_id}))
+    """Whether a user has a grant at this moment.
+
+    While the primary is away, a replica's no counts. Its yes does not: the grant may have been
+    withdrawn since.
+
+    Raises:
+        Unavailable: nobody can say.
+    """
+    try:
+        return bool(execute(_granted, {"user_id": user_id}))
+    except Unavailable:
+        if without_primary(_granted, {"user_id": user_id}) == []:
+            return False
+        raise
 
 
 def all_granted() -> list[int]:

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 import sqlalchemy as sa
 
 from service.database import RETRIES, Unavailable, execute
+from service.database.replica import read
 from service.database.replication import FENCE
 from service.database.statements import Statement, insert_of
 from service.models import Association
@@ -150,7 +151,9 @@ def create(association: Mapping[str, Any], *, by: Origin, limit: int) -> Created
 
 def list_of_user(user_id: int, *, with_hidden: bool) -> Sequence[Row]:
     """A user's associations by creation; `with_hidden`, also those not shown in the profile."""
-    return execute(_list_all if with_hidden else _list_shown, {"of_user_id": user_id})
+    of_user = {"of_user_id": user_id}
+    # Who sees hidden ones may have just written: not on a replica.
+    return execute(_list_all, of_user) if with_hidden else read(_list_shown, of_user)
 
 
 def look_up(provider: str, ext_id: str) -> Sequence[Row]:

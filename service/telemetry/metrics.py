@@ -121,6 +121,9 @@ TOKENS = Counter(
     "social_token_cache_total", "Tokens that were remembered (hit) or not (miss).", ["result"]
 )
 DROPPED_LINES = Counter("social_log_lines_dropped_total", "Log lines for which nobody read.")
+REPLICA_FALLBACKS = Counter(
+    "social_replica_fallbacks_total", "Reads that the replica could not do; the primary did most."
+)
 POOL = Gauge(
     "social_database_pool_connections",
     "Database connections of the pools, by state.",

@@ -1,4 +1,4 @@
-"""With a standby that every commit waits for: nothing acknowledged is on one machine alone."""
+"""With a real standby, for which every commit waits."""
 
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -9,12 +9,14 @@ import pytest
 from flask import Flask
 
 from service.database import Unavailable, apart
-from service.store import admins, bulk
+from service.database.replica import LAG, Replica
+from service.store import admins, associations, bulk
 from tests.support import stored
 from tests.support.databases import application, in_context, migrate
 from tests.support.factories import as_admin, as_user, facebook, path_of
 from tests.support.standby import Pair, pair
 from tests.support.stored import BY, link
+from tests.support.waiting import eventually
 
 PAIR = {"provider": "facebook", "ext_id": "moved"}
 CREATE = "POST", path_of(7), facebook(ext_id="made")
@@ -61,6 +63,33 @@ def test_what_was_acknowledged_is_on_the_promoted_standby(both: Pair) -> None:
         assert both.ask(OWNERS, both.standby) == [(10,), (12,)]
     # Each acknowledgement would have been of something that is lost now.
     assert again == [503] * len(EACH)
+
+
+def test_lists_are_read_on_the_standby_and_go_on_without_the_primary(both: Pair) -> None:
+    with application(both.primary, DATABASE_READ_URL=both.standby) as app:
+
+        def listed() -> int:
+            return len(associations.list_of_user(7, with_hidden=False))
+
+        def stands_by() -> bool:
+            replica: Replica = app.extensions["replica"]
+            return replica.run(associations._list_shown, {"of_user_id": 7}) is not None
+
+        link(ext_id="first", show_in_profile=True)
+        eventually(lambda: listed() == 1 and stands_by())
+
+        both.ask("SELECT pg_wal_replay_pause()", of=both.standby)
+        link(ext_id="second", show_in_profile=True)
+        eventually(lambda: not stands_by(), LAG + 5)
+        assert listed() == 2, "one that is behind is passed over"
+        both.ask("SELECT pg_wal_replay_resume()", of=both.standby)
+        eventually(stands_by)
+
+        both.kill_primary()
+        for act in (lambda: None, both.promote):
+            act()
+            assert eventually(stands_by)
+            assert listed() == 2
 
 
 def _answers(both: Pair, requests: tuple[Any, ...], then: Callable[[], None] = int) -> list[int]:

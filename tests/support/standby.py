@@ -20,6 +20,7 @@ class Pair:
     primary: str
     """The URL."""
     standby: str
+    _postmaster: int
 
     def ask(self, sql: str, of: str | None = None) -> list[tuple[Any, ...]]:
         with databases.postgresql(of or self.primary) as connection:
@@ -47,6 +48,9 @@ class Pair:
         self.ask(f"SELECT {how}(pid) FROM pg_stat_activity WHERE wait_event = 'SyncRep'")
         eventually(lambda: not self.waiting())
 
+    def kill_primary(self) -> None:
+        os.kill(self._postmaster, signal.SIGQUIT)
+
     def promote(self) -> None:
         """The primary counts as dead from now on."""
         self.ask("SELECT pg_promote()", of=self.standby)
@@ -60,7 +64,7 @@ def pair() -> Iterator[Pair]:
         with postgresql.start(folder / "primary") as primary:
             _copy(primary, folder / "standby")
             with postgresql.start(folder / "standby") as standby:
-                both = Pair(primary.get_uri(), standby.get_uri())
+                both = Pair(primary.get_uri(), standby.get_uri(), primary.get_pid())
                 both.ask("ALTER SYSTEM SET synchronous_standby_names = '*'")
                 both.ask("SELECT pg_reload_conf()")
                 eventually(

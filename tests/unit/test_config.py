@@ -16,7 +16,14 @@ from tests.support.receiver import SECRET as WEBHOOK_SECRET
 
 ROOT = Path(__file__).parents[2]
 SQLITE = "sqlite:////tmp/never-opened.db"
-SECRET_NAMES = {"WEBHOOK_SECRET", "JWT_SECRET_KEY", "JWT_PREVIOUS_SECRET_KEYS", "DATABASE_URL"}
+POSTGRESQL = "postgresql://localhost/social"
+SECRET_NAMES = {
+    "WEBHOOK_SECRET",
+    "JWT_SECRET_KEY",
+    "JWT_PREVIOUS_SECRET_KEYS",
+    "DATABASE_URL",
+    "DATABASE_READ_URL",
+}
 
 
 def start(**changes: str) -> Flask:
@@ -154,6 +161,8 @@ BAD = [
     *[("WEB_CONCURRENCY", value) for value in [*INTEGERS, "0"]],
     *[("THREADS", value) for value in [*INTEGERS, "0"]],
     *[("PORT", value) for value in [*INTEGERS, "0", "65536"]],
+    ("DATABASE_READ_URL", "sqlite:////tmp/other.db"),
+    ("DATABASE_READ_URL", "https://someone:hunter2@replica/social"),
     ("DATABASE_POOLER", "session"),
     ("DATABASE_POOLER", "Transaction"),
     ("LOG_FORMAT", "xml"),
@@ -238,9 +247,16 @@ def test_the_sentence_shows_no_secret(name: str, value: str) -> None:
     assert factories.SECRET not in sentence
 
 
+@pytest.mark.parametrize("urls", [(SQLITE, POSTGRESQL), (POSTGRESQL, SQLITE)], ids=str)
+def test_a_replica_is_of_postgresql(urls: tuple[str, str]) -> None:
+    environ = factories.environment(urls[0]) | {"DATABASE_READ_URL": urls[1]}
+    assert "SQLite has no replicas" in refusal(environ)
+
+
 NAMES = sorted(name for name, setting in SETTINGS.items() if setting.file)
 VALUES = {
     "DATABASE_URL": "sqlite:////tmp/in-a-file.db",
+    "DATABASE_READ_URL": "postgresql://someone:secret@replica/social",
     "JWT_SECRET_KEY": "a-secret-in-a-file-of-at-least-32-bytes",
     "JWT_PREVIOUS_SECRET_KEYS": f"{'x' * 32},{'y' * 32}",
     "WEBHOOK_SECRET": WEBHOOK_SECRET,
@@ -249,7 +265,7 @@ VALUES = {
 
 def with_file(name: str, path: Path, **changes: str) -> dict[str, str]:
     """An environment in which a file stands for the variable."""
-    environ = factories.environment(SQLITE) | changes
+    environ = factories.environment(POSTGRESQL) | changes
     environ.pop(name, None)
     return environ | {f"{name}_FILE": str(path)} | changes
 
@@ -258,7 +274,7 @@ def with_file(name: str, path: Path, **changes: str) -> dict[str, str]:
 @pytest.mark.parametrize("name", NAMES)
 def test_a_file_may_hold_the_value(name: str, end: str, tmp_path: Path) -> None:
     (tmp_path / "value").write_bytes(f"{VALUES[name]}{end}".encode())
-    given = load(factories.environment(SQLITE) | {name: VALUES[name]})
+    given = load(factories.environment(POSTGRESQL) | {name: VALUES[name]})
     assert load(with_file(name, tmp_path / "value")) == given
 
 

@@ -6,6 +6,7 @@ import re
 import pytest
 
 from service.config import ROOT
+from service.database import db
 
 TEXT = (ROOT / "docs" / "security.md").read_text()
 NAMED = sorted(set(re.findall(r"`(tests/[\w/]+\.py)::(\w+)`", TEXT)))
@@ -28,3 +29,10 @@ def test_every_item_of_the_asvs_has_a_test_or_a_command() -> None:
     lines = [line for line in TEXT.splitlines() if re.match(r"\| \d+\.\d+\.\d+", line)]
     assert len(lines) > 20
     assert [line for line in lines if "::test_" not in line and "`make " not in line] == []
+
+
+def test_every_table_has_a_line_about_the_personal_data_in_it() -> None:
+    section = TEXT.partition("## Personal data\n")[2].partition("\n## ")[0]
+    first_cells = [line.split("|")[1] for line in section.splitlines() if line.startswith("| ")]
+    named = set(re.findall(r"`(\w+)`", " ".join(first_cells)))
+    assert db.metadata.tables.keys() <= named

@@ -5,7 +5,7 @@ BIN := .venv/bin
 INSTALL := $(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check test-client test-generated test-browser bench chaos chaos-short chaos-planted audit schemathesis mutants deploy-check up down cluster-check cluster cluster-down format lock clean
+.PHONY: help run test check test-client test-generated test-browser bench chaos chaos-short chaos-planted audit schemathesis mutants deploy-check image-check up down cluster-check cluster cluster-down format lock clean
 
 help:  ## list the commands
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## */\1|/' | awk -F'|' '{printf "make %-14s %s\n", $$1, $$2}'
@@ -57,6 +57,9 @@ mutants: .venv/.mutants  ## change the code here and there and see whether the t
 deploy-check: .venv/.test  ## run nginx, gunicorn and PostgreSQL from deploy/ and test the public port
 	scripts/deploy-check.sh
 
+image-check: .venv/.image  ## build the image and run it, read-only; check compose.yaml and the Kubernetes manifest
+	scripts/image-check.sh
+
 up: .venv/.test  ## leave that stack running (PORT, 8080) and print its address
 	scripts/install.sh nginx:nginx
 	$(BIN)/python -m tests.deploy up
@@ -95,6 +98,6 @@ clean:  ## remove what the commands made, except instance/ with its data
 	$(INSTALL) --editable '.[test,check]'
 	@touch $@
 
-.venv/.audit .venv/.bench .venv/.browser .venv/.cluster .venv/.generated .venv/.mutants .venv/.schemathesis: .venv/.test
+.venv/.audit .venv/.bench .venv/.browser .venv/.cluster .venv/.generated .venv/.image .venv/.mutants .venv/.schemathesis: .venv/.test
 	$(INSTALL) --editable '.[$(patsubst .venv/.%,%,$@)]'
 	@touch $@

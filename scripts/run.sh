@@ -18,8 +18,8 @@ address=http://$host:${PORT:-8000}
 
 server=$$
 (
-    # As soon as the server answers.
-    until .venv/bin/python -c "import urllib.request as u; u.urlopen('$address/healthz', timeout=1)" 2>/dev/null; do
+    # As soon as the server answers; no proxy of the environment is asked.
+    until .venv/bin/python -c "import urllib.request as u; u.build_opener(u.ProxyHandler({})).open('$address/healthz', timeout=1)" 2>/dev/null; do
         kill -0 $server 2>/dev/null || exit 0
         sleep 0.2
     done

@@ -27,6 +27,8 @@ class Call:
     """None: the first form of the path."""
     body: dict[str, Any] | None = None
     query: dict[str, Any] = field(default_factory=dict)
+    action: str = ""
+    """What stands behind the path: `transfer`, `all`, `lookup`."""
 
 
 @dataclass
@@ -63,8 +65,9 @@ def fitting(provider: str) -> tuple[str, ...]:
 class Reference:
     """What the service should hold and answer."""
 
-    def __init__(self, cap: int) -> None:
+    def __init__(self, cap: int, by_admin: frozenset[str]) -> None:
         self.cap = cap
+        self.by_admin = by_admin
         self.granted: set[int] = set()
         self.stored: dict[Pair, Stored] = {}  # in the order of creation
 
@@ -73,11 +76,12 @@ class Reference:
         try:
             if caller.is_forged:
                 refuse(401, "invalid_token")
-            if call.method == "GET":
-                return self._find(caller, call)
-            return self._write(caller, call)
+            return self._carry_out(caller, call)
         except Refused as refusal:
             return refusal.status, refusal.codes
+
+    def _carry_out(self, caller: Caller, call: Call) -> tuple[int, Any]:
+        return self._find(caller, call) if call.method == "GET" else self._write(caller, call)
 
     def table(self) -> list[dict[str, Any]]:
         """The rows that the database should hold, by pair."""
@@ -140,6 +144,8 @@ class Reference:
         if not self._manages(caller, user_id):
             refuse(403, "permission_denied")
         pair = (fields["provider"], fields["ext_id"])
+        if call.method != "DELETE" and pair[0] in self.by_admin and not self._is_admin(caller):
+            refuse(403, "permission_denied")
         if call.method == "POST":
             return self._create(pair, user_id, fields, caller.user_id)
         if pair not in self.stored or self.stored[pair].user_id != user_id:

@@ -30,12 +30,18 @@ _PAIR = (_TABLE.c.provider, _TABLE.c.ext_id)
 _FROM = sa.bindparam("from_user_id", type_=sa.BigInteger)
 _TO = sa.bindparam("to_user_id", type_=sa.BigInteger)
 _LIMIT = sa.bindparam("limit", type_=sa.BigInteger)
+# So many are read and locked at the most, however many a user has: it is too many already.
+_TOO_MANY = _LIMIT + 1
 
 
-def _count(user_id: Any) -> Any:
-    of_user = _TABLE.alias()
-    counted = sa.select(sa.func.count()).select_from(of_user).where(of_user.c.user_id == user_id)
-    return counted.scalar_subquery()
+def _count(rows: Any) -> Any:
+    return sa.select(sa.func.count()).select_from(rows).scalar_subquery()
+
+
+def _count_of(user_id: Any) -> Any:
+    table = _TABLE.alias()
+    of_user = sa.select(table.c.user_id).where(table.c.user_id == user_id)
+    return _count(of_user.limit(_TOO_MANY).subquery())
 
 
 def _move(*conditions: Any) -> Any:
@@ -52,7 +58,7 @@ _move_one = Recorded(
         _TABLE.c.provider == sa.bindparam("of_provider"),
         _TABLE.c.ext_id == sa.bindparam("of_ext_id"),
         _TABLE.c.user_id == _FROM,
-        _count(_TO) < _LIMIT,
+        _count_of(_TO) < _LIMIT,
     ),
     "association.transferred",
 )
@@ -63,6 +69,7 @@ _held = (
     sa.select(*_PAIR, _TABLE.c.user_id)
     .where(_TABLE.c.user_id.in_([_FROM, _TO]))
     .order_by(*_PAIR)
+    .limit(_TOO_MANY)
     .with_for_update()
     .cte("held")
 )
@@ -70,11 +77,11 @@ _move_all = Recorded(
     lambda _: _move(
         sa.tuple_(*_PAIR) == sa.tuple_(_held.c.provider, _held.c.ext_id),
         _held.c.user_id == _FROM,
-        sa.select(sa.func.count()).select_from(_held).scalar_subquery() <= _LIMIT,
+        _count(_held) <= _LIMIT,
     ),
     "association.transferred",
 )
-_counts = Statement(sa.select(_count(_FROM).label("left"), _count(_TO).label("held")))
+_counts = Statement(sa.select(_count_of(_FROM).label("left"), _count_of(_TO).label("held")))
 
 
 def transfer(
@@ -91,8 +98,8 @@ def transfer(
         NotFound: neither user has the pair.
         LimitReached: the new user would have more than `limit` associations.
     """
-    users = {"from_user_id": from_user_id, "to_user_id": to_user_id}
-    asked = {**users, **by._asdict(), "now": datetime.now(UTC), "limit": limit}
+    users = {"from_user_id": from_user_id, "to_user_id": to_user_id, "limit": limit}
+    asked = {**users, **by._asdict(), "now": datetime.now(UTC)}
     if pair:
         asked["of_provider"], asked["of_ext_id"] = pair
     for _ in range(RETRIES):

@@ -117,3 +117,13 @@ def look_up(draw: st.DrawFn) -> Call:
         action="lookup",
         body=draw(st.sampled_from([*good, provider, ext_ids, provider | user_ids, {}])),
     )
+
+
+@st.composite
+def search(draw: st.DrawFn) -> Call:
+    query: dict[str, Any] = {"limit": draw(st.integers(1, 3))}
+    if draw(st.booleans()):
+        query["provider"] = draw(some_provider)
+    if draw(st.booleans()):
+        query["created_by"] = draw(some_user)
+    return Call("GET", query=query, action="search")

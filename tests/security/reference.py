@@ -28,7 +28,7 @@ class Call:
     body: dict[str, Any] | None = None
     query: dict[str, Any] = field(default_factory=dict)
     action: str = ""
-    """What stands behind the path: `transfer`, `all`, `lookup`."""
+    """What stands behind the path: `transfer`, `all`, `lookup`, `search`."""
 
 
 @dataclass

@@ -17,8 +17,17 @@ class WholeReference(Reference):
             refuse(401, "not_authenticated")
         if not self._is_admin(caller):
             refuse(403, "permission_denied")
-        operations = {"transfer": self._transfer, "all": self._erase, "lookup": self._look_up}
+        operations = {
+            "transfer": self._transfer,
+            "all": self._erase,
+            "lookup": self._look_up,
+            "search": self._search,
+        }
         return operations[call.action](call)
+
+    def _detailed(self, pairs: list[Pair]) -> list[dict[str, Any]]:
+        """But for the times."""
+        return [self._shape(p) | {"created_by": self.stored[p].created_by} for p in pairs]
 
     def _held(self, user_id: int) -> list[Pair]:
         return [pair for pair, kept in self.stored.items() if kept.user_id == user_id]
@@ -66,11 +75,20 @@ class WholeReference(Reference):
             asked = {user_id: self._held(user_id) for user_id in body["user_ids"]}
         found = [pair for pairs in asked.values() for pair in pairs]
         return 200, {
-            "associations": [
-                self._shape(pair) | {"created_by": self.stored[pair].created_by} for pair in found
-            ],
+            "associations": self._detailed(found),
             "not_found": [one for one, pairs in asked.items() if not pairs],
         }
+
+    def _search(self, call: Call) -> tuple[int, Any]:
+        """All pages of it."""
+        query = call.query
+        found = [
+            pair
+            for pair, kept in sorted(self.stored.items(), key=lambda item: item[0])
+            if query.get("provider", pair[0]) == pair[0]
+            and query.get("created_by", kept.created_by) == kept.created_by
+        ]
+        return 200, {"associations": self._detailed(found), "next_cursor": None}
 
 
 def _wrong_with_transfer(call: Call, body: dict[str, Any]) -> dict[Any, str]:

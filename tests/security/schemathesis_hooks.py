@@ -23,6 +23,8 @@ def before_call(context: Any, case: Any, kwargs: Any) -> None:
         body = {name: _plain(name, value) for name, value in body.items()}
         if user_id is not None and "user_id" in body:
             body["user_id"] = user_id
+        if user_id is not None and str(body.get("to_user_id")) == str(user_id):
+            body["to_user_id"] = 7 if user_id != 7 else 9
     if user_id is not None and "user_id" in query:
         query["user_id"] = user_id
     if case.method == "GET" and query:
@@ -46,7 +48,7 @@ def before_call(context: Any, case: Any, kwargs: Any) -> None:
 
 
 def _plain(name: str, value: Any) -> Any:
-    if name in ("user_id", "ext_id") and isinstance(value, float):
+    if name in ("user_id", "to_user_id", "ext_id") and isinstance(value, float):
         return int(value)
     if name == "metadata" and isinstance(value, str):
         try:

@@ -111,6 +111,21 @@ def test_room_that_comes_and_goes_for_ever_is_unavailable() -> None:
     assert asked.count(9) >= RETRIES
 
 
+@ON_POSTGRESQL
+def test_of_too_many_a_few_are_locked(database_url: str) -> None:
+    for number in range(5):
+        link(ext_id=f"fb-{number}")
+    locked = []
+
+    def look(plain: Plain, statement: str, _: object) -> None:
+        if statement.startswith("SELECT"):
+            locked.extend(plain("SELECT 1 FROM social_association WHERE xmax <> 0"))
+
+    with watching(look), pytest.raises(LimitReached):
+        transfer(pair=None, limit=2)
+    assert len(locked) == 3
+
+
 def test_to_a_user_who_has_more_than_one_may_none_goes() -> None:
     link()
     for number in range(2):

@@ -1,7 +1,7 @@
 """gunicorn's settings: `gunicorn wsgi:app` reads this file by itself.
 
 From the environment: HOST and PORT (or BIND, such as unix:/run/social/gunicorn.sock),
-WEB_CONCURRENCY (worker processes) and THREADS (a worker's threads).
+WEB_CONCURRENCY (worker processes), THREADS (a worker's threads) and DRAIN_SECONDS.
 """
 
 import atexit
@@ -46,7 +46,7 @@ from service.config import load
 from service.database import lifecycle
 from service.telemetry import metrics
 from service.telemetry.logs import configuration
-from service.web import machine
+from service.web import draining, machine
 from service.web.worker import Logger, Worker
 
 # In the master: a senseless value stops it here, instead of worker after worker later.
@@ -71,7 +71,7 @@ if worker_connections <= threads:
 # sends a request into a connection that is being closed.
 keepalive = 75
 timeout = 30
-graceful_timeout = 30
+graceful_timeout = 30  # after DRAIN_SECONDS
 # A slow leak anywhere never becomes an outage; the jitter keeps workers from going at once.
 max_requests = 100_000
 max_requests_jitter = 10_000
@@ -107,6 +107,11 @@ def on_starting(server: object) -> None:
     for kind in ("counter", "gauge", "histogram"):
         for file in Path(os.environ["PROMETHEUS_MULTIPROC_DIR"]).glob(f"{kind}_*.db"):
             file.unlink()
+
+
+def when_ready(server: object) -> None:
+    if _settings.drain_seconds:
+        draining.before_stop(_settings.drain_seconds)
 
 
 def post_worker_init(worker: object) -> None:

@@ -78,6 +78,7 @@ class Settings:
     bind: Annotated[str | None, Setting(values.optional(str))]
     web_concurrency: Annotated[int | None, Setting(values.optional(values.number(1)))]
     threads: Annotated[int, Setting(values.number(1), "16")]
+    drain_seconds: Annotated[int, Setting(values.number(0, 3600), "0")]
 
 
 SETTINGS: dict[str, Setting] = {

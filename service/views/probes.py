@@ -8,7 +8,7 @@ from flask import Blueprint, Response, current_app
 from service import database
 from service.store import webhooks
 from service.telemetry import backlogs, metrics
-from service.web import errors
+from service.web import draining, errors
 
 logger = logging.getLogger(__name__)
 blp = Blueprint("probes", __name__)
@@ -22,7 +22,12 @@ def healthz() -> Response:
 
 @blp.get("/readyz")
 def readyz() -> Response:
-    """200 when the database answers, at this release's newest migration or a later one."""
+    """200 when the database answers, at this release's newest migration or a later one.
+
+    503 also for a while before the process stops (DRAIN_SECONDS).
+    """
+    if draining.has_begun():
+        raise errors.of_status(503)
     database.check()
     return Response('{"status":"ok"}', content_type="application/json")
 

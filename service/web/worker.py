@@ -56,6 +56,22 @@ class Worker(ThreadWorker):
             again = super().handle(conn)
         return again
 
+    def set_accept_enabled(self, enabled: bool) -> None:
+        """When it stops, accept what has been queued, and then let nobody queue any more.
+
+        gunicorn keeps the socket until the last connection has ended: who connects meanwhile, and
+        who was queued, would be reset.
+        """
+        super().set_accept_enabled(enabled)
+        if not self.alive:
+            for listener in self.sockets:
+                queued = True
+                while queued:
+                    before = self.nr_conns
+                    self.accept(listener)
+                    queued = self.nr_conns > before
+                listener.close()
+
     def handle_error(self, req: object, client: Any, addr: object, exc: BaseException) -> None:
         status = next((status for kind, status in _STATUS if isinstance(exc, kind)), 500)
         if status == 500:

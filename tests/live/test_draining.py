@@ -1,0 +1,58 @@
+"""How an instance leaves while others stay: DRAIN_SECONDS, and what is queued when it stops."""
+
+import os
+import signal
+import time
+from contextlib import ExitStack
+from pathlib import Path
+
+from tests.support.gunicorn import serving
+from tests.support.http import receive, request
+from tests.support.waiting import eventually
+
+QUEUED = 20
+PATIENCE = 30  # seconds
+
+
+def test_while_it_drains_it_is_not_ready_and_serves_on(tmp_path: Path) -> None:
+    with serving(tmp_path, WEB_CONCURRENCY="2", DRAIN_SECONDS="600", binds_itself=True) as server:
+        server.process.terminate()
+        eventually(lambda: server.get("/readyz").status == 503, PATIENCE)
+        assert server.get("/readyz").header("Retry-After")
+        assert {server.get("/healthz").status for _ in range(10)} == {200}
+        server.process.terminate()  # a second one waits no longer
+        assert server.process.wait(PATIENCE) == 0
+
+
+def test_it_stops_when_it_has_drained(tmp_path: Path) -> None:
+    with serving(tmp_path, WEB_CONCURRENCY="1", DRAIN_SECONDS="1", binds_itself=True) as server:
+        begin = time.monotonic()
+        server.process.terminate()
+        assert server.process.wait(PATIENCE) == 0
+        assert time.monotonic() - begin >= 1
+
+
+def test_what_is_queued_when_it_stops_is_answered(tmp_path: Path) -> None:
+    with (
+        serving(tmp_path, WEB_CONCURRENCY="1", binds_itself=True) as server,
+        ExitStack() as connections,
+    ):
+        (worker,) = server.workers()
+        os.kill(worker, signal.SIGSTOP)
+        queued = [connections.enter_context(server.connect()) for _ in range(QUEUED)]
+        for connection in queued:
+            connection.sendall(request("GET", "/healthz"))
+        server.process.terminate()
+        eventually(lambda: _is_pending(worker, signal.SIGTERM), PATIENCE)
+        os.kill(worker, signal.SIGCONT)
+        for connection in queued:
+            assert receive(connection).status == 200
+            connection.close()
+        assert server.process.wait(PATIENCE) == 0
+
+
+def _is_pending(pid: int, number: int) -> bool:
+    """Whether a stopped process has got a signal that it has yet to see."""
+    status = Path(f"/proc/{pid}/status").read_text()
+    pending = next(line for line in status.splitlines() if line.startswith("ShdPnd"))
+    return bool(int(pending.split()[1], 16) >> (number - 1) & 1)

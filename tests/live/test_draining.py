@@ -39,6 +39,7 @@ def test_what_is_queued_when_it_stops_is_answered(tmp_path: Path) -> None:
     ):
         (worker,) = server.workers()
         os.kill(worker, signal.SIGSTOP)
+        eventually(lambda: _status(worker, "State").startswith("T"), PATIENCE)
         queued = [connections.enter_context(server.connect()) for _ in range(QUEUED)]
         for connection in queued:
             connection.sendall(request("GET", "/healthz"))
@@ -53,6 +54,9 @@ def test_what_is_queued_when_it_stops_is_answered(tmp_path: Path) -> None:
 
 def _is_pending(pid: int, number: int) -> bool:
     """Whether a stopped process has got a signal that it has yet to see."""
-    status = Path(f"/proc/{pid}/status").read_text()
-    pending = next(line for line in status.splitlines() if line.startswith("ShdPnd"))
-    return bool(int(pending.split()[1], 16) >> (number - 1) & 1)
+    return bool(int(_status(pid, "ShdPnd"), 16) >> (number - 1) & 1)
+
+
+def _status(pid: int, name: str) -> str:
+    lines = Path(f"/proc/{pid}/status").read_text().splitlines()
+    return next(line.partition(":")[2].strip() for line in lines if line.startswith(f"{name}:"))

@@ -30,7 +30,7 @@ test-client: .venv/.run  ## run the platform's JavaScript client against a runni
 test-generated: .venv/.generated  ## generate clients from the OpenAPI document and use them
 	$(BIN)/python -m pytest -c setup.cfg tests/live/generated
 
-test-browser: .venv/.browser  ## drive the documentation and the example page in Chromium
+test-browser: .venv/.browser  ## drive the documentation and the example pages in Chromium
 	$(BIN)/python -m pytest -c setup.cfg tests/live/browser -m browser
 
 bench: .venv/.bench  ## compare with FastAPI, Django REST Framework and the floor; writes benchmarks/RESULTS.md

@@ -39,9 +39,29 @@ export function onSubmit(id, work) {
   const form = find(id);
   form.addEventListener("submit", (event) => {
     event.preventDefault();
-    const cleared = () => (clearErrors(form), work());
-    run(form.querySelector("[type=submit]"), cleared, (refusal) => showErrors(form, refusal));
+    const afresh = () => {
+      clearErrors(form);
+      find("status").textContent = "";
+      return work();
+    };
+    run(form.querySelector("[type=submit]"), afresh, (refusal) => showErrors(form, refusal));
   });
+}
+
+/** Run the work of one row of a list; a refusal is shown in its `.error` and spoken. */
+export async function runInRow(item, work) {
+  const error = item.querySelector(".error");
+  error.textContent = "";
+  item.setAttribute("aria-busy", "true");
+  try {
+    await work();
+  } catch (refusal) {
+    if (handled(refusal)) return;
+    error.textContent = refusal.text;
+    say(error.textContent);
+  } finally {
+    item.removeAttribute("aria-busy");
+  }
 }
 
 /** Whether the error needs no further showing; an error of the page itself goes on up. */

@@ -75,13 +75,3 @@ export function time(timestamp, style) {
   element.textContent = format.format(new Date(timestamp));
   return element;
 }
-
-/** The text as a web address, or null: anything else must not become a link. */
-export function webAddress(text) {
-  try {
-    const url = new URL(text);
-    return /^https?:$/.test(url.protocol) ? url : null;
-  } catch {
-    return null;
-  }
-}

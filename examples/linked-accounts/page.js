@@ -1,11 +1,12 @@
 // The page. What the service says is shown as text, never as HTML, and the rules for a field are
 // the service's alone: the page sends what was typed and shows each refusal beside its field.
 
+import { accountRow } from "../account.js";
 import { Activity } from "../activity.js";
 import { Associations } from "../api.js";
 import { clearErrors, find, say } from "../forms.js";
-import { handled, onSubmit, start } from "../session.js";
-import { foreign, line, nameOf, providerOf, sentence, time, webAddress } from "../words.js";
+import { onSubmit, runInRow, start } from "../session.js";
+import { foreign, line, nameOf, providerOf, sentence, time } from "../words.js";
 
 let associations = null;
 
@@ -39,23 +40,10 @@ function count() {
 }
 
 function accountItem(association) {
-  const item = find("account").content.cloneNode(true).firstElementChild;
+  const item = accountRow(association, providerOf(association));
   const part = (selector) => item.querySelector(selector);
   const symbol = `icon-${association.provider}`;
-  item.dataset.provider = association.provider;
-  item.dataset.extId = association.ext_id;
   part("use").setAttribute("href", find(symbol)?.localName === "symbol" ? `#${symbol}` : "#icon-link");
-  part("h3").textContent = providerOf(association);
-  part(".id bdi").textContent = association.ext_id;
-
-  const url = webAddress(association.profile_url);
-  if (url) {
-    part("a").href = url.href;
-    part("a bdi").textContent = url.href.replace(/^https?:\/\/|\/$/g, "");
-  } else part(".profile").remove();
-
-  if (association.metadata) part("pre").textContent = JSON.stringify(association.metadata, null, 2);
-  else part("details").remove();
 
   const named = `${nameOf(association)} ${association.ext_id}`;
   if ("show_in_profile" in association) {
@@ -69,28 +57,12 @@ function accountItem(association) {
   return item;
 }
 
-/** Run one account's work; a refusal is shown in its row and spoken. */
-async function change(item, work) {
-  const error = item.querySelector(".error");
-  error.textContent = "";
-  item.setAttribute("aria-busy", "true");
-  try {
-    await work();
-  } catch (refusal) {
-    if (handled(refusal)) return;
-    error.textContent = refusal.text;
-    say(error.textContent);
-  } finally {
-    item.removeAttribute("aria-busy");
-  }
-}
-
 async function show(item, { provider, ext_id }, box) {
   const wanted = box.checked;
   // One press at a time. Not `disabled`, which would take the focus away.
   if (item.hasAttribute("aria-busy")) return (box.checked = !wanted);
   let stored = !wanted;
-  await change(item, async () => {
+  await runInRow(item, async () => {
     const changed = await associations.change({ provider, ext_id, show_in_profile: wanted });
     stored = changed.show_in_profile;
     activity.show(associations);
@@ -109,7 +81,7 @@ function askToRemove(item, association) {
 }
 
 async function remove(item, association) {
-  await change(item, async () => {
+  await runInRow(item, async () => {
     await associations.remove(association).catch((error) => {
       // Gone already, removed elsewhere: what was asked for holds.
       if (error.status !== 404) throw error;

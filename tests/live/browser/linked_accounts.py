@@ -10,6 +10,7 @@ from urllib.parse import quote
 from selenium.webdriver.common.by import By
 from selenium.webdriver.remote.webelement import WebElement
 
+from tests.live.browser.page import Page
 from tests.live.browser.screen import Screen
 from tests.support.gunicorn import Server
 from tests.support.tokens import token
@@ -56,61 +57,21 @@ def link(service: Server, user: int, provider: str, ext_id: str, **fields: Any) 
     send(service, "POST", user, token(user), provider=provider, ext_id=ext_id, **fields)
 
 
-class LinkedAccounts:
+class LinkedAccounts(Page):
     def __init__(self, screen: Screen, origin: str, api: str) -> None:
-        self.screen = screen
-        screen.open(f"{origin}/linked-accounts/?api={quote(api, safe='')}")
-
-    def sign_in(self, token: str) -> None:
-        self.fill("token", token)
-        self.screen.find("#sign-in-form [type=submit]").click()
+        super().__init__(screen, f"{origin}/linked-accounts/?api={quote(api, safe='')}")
 
     def signed_in(self) -> "LinkedAccounts":
         self.screen.eventually(self.screen.find("#accounts").is_displayed)
         return self
-
-    def fill(self, field: str, text: str) -> None:
-        element = self.screen.find(f"#{field}")
-        element.clear()
-        element.send_keys(text)
 
     def add(self, **fields: str) -> None:
         for field, text in fields.items():
             self.fill(field, text)
         self.screen.find("#add-form [type=submit]").click()
 
-    def accounts(self) -> list[WebElement]:
-        return self.screen.find_all(".account")
-
-    def account(self, ext_id: str) -> WebElement:
-        (found,) = [row for row in self.accounts() if row.get_attribute("data-ext-id") == ext_id]
-        return found
-
     def switch(self, ext_id: str) -> WebElement:
         return self.account(ext_id).find_element(By.CSS_SELECTOR, "[role=switch]")
 
     def ask_to_remove(self, ext_id: str) -> None:
         self.account(ext_id).find_element(By.CSS_SELECTOR, "button").click()
-
-    def activity(self) -> list[str]:
-        """The sentences of the history, the newest first."""
-        return [line.text for line in self.screen.find_all("#activity .what")]
-
-    def says(self, text: str) -> None:
-        """Wait until the live region says so."""
-        status = self.screen.find("#status")
-        assert status.get_attribute("aria-live") == "polite"
-        self.screen.eventually(lambda: status.text == text)
-
-    def error_at(self, field: str) -> str:
-        """The error that a screen reader reads out with the field, once there is one."""
-        element = self.screen.find(f"#{field}")
-        self.screen.eventually(lambda: element.get_attribute("aria-invalid") == "true")
-        assert f"{field}-error" in (element.get_attribute("aria-describedby") or "").split()
-        error = self.screen.find(f"#{field}-error")
-        assert error.is_displayed()
-        return error.text
-
-    def form_error(self, form: str) -> str:
-        """The error about a form as a whole, once there is one."""
-        return self.screen.eventually(lambda: self.screen.find(f"#{form} .form-error").text)

@@ -53,6 +53,16 @@ class Screen:
             Keys.SHIFT
         ).perform()
 
+    def tab_to(self, selector: str) -> None:
+        """Press Tab until the element has the focus, and see that the focus shows."""
+        target = self.find(selector)
+        for _ in range(40):
+            if self.focused == target:
+                assert target.value_of_css_property("outline-style") == "solid"
+                return
+            self.press(Keys.TAB)
+        raise AssertionError(f"{selector} is not to be reached by Tab")
+
     def eventually(self, look: Callable[[], Seen], seconds: float = 10) -> Seen:
         """Look again until there is something to see; gives what was seen."""
 
@@ -74,6 +84,14 @@ class Screen:
         self.browser.execute_cdp_cmd(
             "Emulation.setDeviceMetricsOverride", metrics | {"mobile": phone}
         )
+
+    def widest(self) -> int:
+        """The width, in CSS pixels, that the page would need."""
+        found = self.browser.execute_script(
+            "return Math.max(document.documentElement.scrollWidth, document.body.scrollWidth)"
+        )
+        assert isinstance(found, int)
+        return found
 
     def shoot(self, name: str, *, whole: bool = True) -> None:
         """Keep a picture of the whole page, or of the part in the window."""

@@ -33,62 +33,44 @@ def fill_the_list(service: Server, user: int) -> None:
     link(service, user, "f" * 64, f"{user}-" + "x" * 240, profile_url=url)
 
 
-def tab_to(screen: Screen, selector: str) -> None:
-    """Press Tab until the element has the focus, and see that the focus shows."""
-    target = screen.find(selector)
-    for _ in range(40):
-        if screen.focused == target:
-            assert target.value_of_css_property("outline-style") == "solid"
-            return
-        screen.press(Keys.TAB)
-    raise AssertionError(f"{selector} is not to be reached by Tab")
-
-
 @pytest.mark.parametrize("device", WIDTHS)
 def test_nothing_is_wider_than_the_window(
     page: LinkedAccounts, service: Server, user: int, device: str
 ) -> None:
     screen, width = page.screen, WIDTHS[device]
 
-    def widest() -> int:
-        found = screen.browser.execute_script(
-            "return Math.max(document.documentElement.scrollWidth, document.body.scrollWidth)"
-        )
-        assert isinstance(found, int)
-        return found
-
     fill_the_list(service, user)
     screen.resize(width, phone=device == "phone")
     screen.shoot(f"page-{device}-sign-in")
-    assert widest() <= width
+    assert screen.widest() <= width
     page.sign_in(token(user))
     page.signed_in()
     page.screen.find(".account summary").click()
     screen.shoot(f"page-{device}-accounts")
-    assert widest() <= width
+    assert screen.widest() <= width
     page.add(provider="Face Book", profile_url="facebook.com/ada")
     page.error_at("provider")
     screen.shoot(f"page-{device}-errors")
-    assert widest() <= width
+    assert screen.widest() <= width
     page.ask_to_remove(f"ada-{user}")
     screen.shoot(f"page-{device}-remove", whole=False)
-    assert widest() <= width
+    assert screen.widest() <= width
 
 
 def test_everything_works_by_keyboard_alone(
     page: LinkedAccounts, service: Server, user: int
 ) -> None:
     screen = page.screen
-    tab_to(screen, "#token")
+    screen.tab_to("#token")
     screen.press(token(user), Keys.ENTER)
     page.signed_in()
-    tab_to(screen, "#provider")
+    screen.tab_to("#provider")
     screen.press("github")
-    tab_to(screen, "#ext_id")
+    screen.tab_to("#ext_id")
     screen.press(f"gh-{user}")
-    tab_to(screen, "#show_in_profile")
+    screen.tab_to("#show_in_profile")
     screen.press(Keys.SPACE)
-    tab_to(screen, "#add-form [type=submit]")
+    screen.tab_to("#add-form [type=submit]")
     screen.press(Keys.ENTER)
     page.says(f"GitHub account gh-{user} is linked.")
     assert stored(service, user) == [row("github", f"gh-{user}", show_in_profile=True)]

@@ -3,6 +3,8 @@
 import csv
 import io
 import json
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,6 +16,7 @@ from tests.live.browser.screen import Screen
 from tests.live.browser.support_desk import ADMIN, SupportDesk, admin, link_by_admin
 from tests.support import tokens
 from tests.support.gunicorn import Server
+from tests.support.processes import ROOT
 
 pytestmark = pytest.mark.browser
 BEYOND_NUMBERS = 2**53
@@ -269,7 +272,18 @@ def table(exported: bytes) -> Iterator[dict[str, str]]:
     return csv.DictReader(io.StringIO(exported.decode("utf-8-sig"), newline=""))
 
 
-def test_the_export_holds_what_was_found(
+def imported(service: Server, exported: bytes, file: Path) -> dict[str, int]:
+    """What an import says to these lines where all of it is linked already; zeros left out."""
+    file.write_bytes(exported)
+    command = [sys.executable, "-m", "flask", "associations", "import", str(file)]
+    options = ["--format=csv", "--created-by=1", "--dry-run", f"--errors={file}.errors"]
+    said = subprocess.run(
+        [*command, *options], cwd=ROOT, env=service.environ, stdout=subprocess.PIPE, check=False
+    )
+    return {name: count for name, count in json.loads(said.stdout).items() if count}
+
+
+def test_the_export_holds_what_was_found_and_can_be_imported(
     desk: SupportDesk, service: Server, user: int, tmp_path: Path
 ) -> None:
     quotes = f'ünï "{user}", x'
@@ -290,9 +304,10 @@ def test_the_export_holds_what_was_found(
     assert (second["ext_id"], second["show_in_profile"]) == (quotes, "false")
     assert second["created_by"] == str(user)
     assert second["created_at"].endswith("Z")
+    assert imported(service, exported, tmp_path / "again.csv") == {"unchanged": 2}
 
 
-def test_the_export_holds_no_formula(
+def test_the_export_holds_no_formula_and_an_import_refuses_what_was_marked(
     desk: SupportDesk, service: Server, user: int, tmp_path: Path
 ) -> None:
     formula = f'=HYPERLINK("http://example.com/{user}")'
@@ -317,3 +332,4 @@ def test_the_export_holds_no_formula(
         for cells in csv.reader(io.StringIO(exported.decode("utf-8-sig")), delimiter=delimiter):
             begins = [cell.lstrip(' "')[:1] for cell in cells]
             assert not set(begins) & set("=+-@\uff1d")
+    assert imported(service, exported, tmp_path / "again.csv") == {"unchanged": 1, "invalid": 6}

@@ -1,6 +1,7 @@
 """Servers as processes: started, waited for, ended. Nothing here is the service's own."""
 
 import os
+import secrets
 import signal
 import socket
 import subprocess
@@ -15,10 +16,21 @@ START = 30
 """Seconds that a server may take to start."""
 
 
+# Below those that outgoing connections are given: on a busy machine one took the port before its
+# server did.
+PORTS = range(20_000, 32_000)
+_given: set[int] = set()
+
+
 def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        port: int = listener.getsockname()[1]
-        return port
+    """Never the same one twice."""
+    while True:
+        # Not by `random`: Hypothesis begins it alike in every process.
+        port = secrets.choice(PORTS)
+        with suppress(OSError), socket.create_server(("127.0.0.1", port)):
+            if port not in _given:
+                _given.add(port)
+                return port
 
 
 def launch(

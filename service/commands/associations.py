@@ -1,24 +1,21 @@
 """`flask associations …`"""
 
-import os
-import sys
 import time
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Iterable, Sequence
+from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
-from typing import BinaryIO, TextIO
 
 import click
 
 from service import database, strict_json
-from service.commands import importing
-from service.commands.group import USER_ID, Failure, Group
-from service.commands.lines import Line, Source, Unusable, csv_lines, json_lines
+from service.commands import exporting, files, importing
+from service.commands.group import PROVIDER, USER_ID, Failure, Group
+from service.commands.lines import Line, Source, csv_lines, json_lines
 from service.commands.progress import progress
 from service.database import apart
 from service.schemas.lines import LineSchema
-from service.store import bulk
+from service.store import bulk, snapshots
 from service.store.recording import Origin
 
 group = Group("associations", help="Many associations at once.", failure=Failure)
@@ -26,6 +23,8 @@ group = Group("associations", help="Many associations at once.", failure=Failure
 FORMATS = ("jsonl", "csv")
 AT_ONCE = {"postgresql": 2_000, "sqlite": 500}
 """Lines in a transaction: a tenth of a second at most, for which others may have to wait."""
+
+STOPPED = "Stopped. Run it again to go on: what is there stays as it is."
 
 
 @group.command("import")
@@ -47,9 +46,9 @@ def import_(
 
     Exit code 0: all of them are there; 1: some were refused; 2: it could not be done to the end.
     """
-    with _explained(), ExitStack() as stack:
-        source = Source(_open(stack, file))
-        report = importing.Report(_open_errors(stack, errors, file))
+    with files.explained(STOPPED), ExitStack() as stack:
+        source = Source(files.opened(stack, file))
+        report = importing.Report(files.opened_errors(stack, errors, file))
         database.check()
         on = stack.enter_context(apart.connection())
         write = partial(bulk.create_all, on, by=Origin(created_by))
@@ -70,40 +69,38 @@ def import_(
         raise click.exceptions.Exit(1)
 
 
-@contextmanager
-def _explained() -> Iterator[None]:
-    """End with a sentence where files or the operator end it."""
-    try:
-        yield
-    except Unusable as error:
-        raise Failure(str(error)) from None
-    except BrokenPipeError:
-        raise
-    except OSError as error:
-        raise Failure(f"{error.filename or 'A file'}: {error.strerror}.") from None
-    except KeyboardInterrupt:
-        raise Failure("Stopped. Run it again to go on: what is there stays as it is.") from None
+@group.command("export")
+@click.argument("file", type=click.Path(path_type=Path), required=False)
+@click.option("--provider", type=PROVIDER, help="Only this one's.")
+@click.option("--user", "user_id", type=USER_ID, metavar="ID", help="Only this one's.")
+@click.option("--format", "form", type=click.Choice(FORMATS), help="By FILE's name unless given.")
+def export(file: Path | None, provider: str | None, user_id: int | None, form: str | None) -> None:
+    """Write all associations, as they are at one moment, to FILE or standard output.
 
-
-def _open(stack: ExitStack, file: str) -> BinaryIO:
-    if file == "-":
-        return sys.stdin.buffer
-    return stack.enter_context(Path(file).open("rb"))
-
-
-def _open_errors(stack: ExitStack, errors: Path | None, file: str) -> TextIO:
-    if errors is None:
-        errors = Path(os.devnull)
-    elif errors.exists() and Path(file).exists() and errors.samefile(file):
-        raise Failure("--errors names the file that is to be imported.")
-    return stack.enter_context(errors.open("w", encoding="ascii"))
+    The last line on standard error says from which event on to follow what comes after.
+    """
+    if file == Path("-"):
+        file = None
+    lines = exporting.csv_lines if _is_csv(form, str(file)) else exporting.json_lines
+    with files.explained("Stopped."):
+        database.check()
+        with snapshots.taken(provider, user_id) as snapshot, files.written(file) as write:
+            counted = exporting.Counted(snapshot.rows)
+            for some in lines(counted):
+                write(some)
+    last = {"exported": counted.count, "next_after": snapshot.next_after}
+    click.echo(strict_json.dumps(last), err=True)
 
 
 def _lines(source: Source, form: str | None, file: str) -> Iterable[Line]:
-    if (form or ("csv" if file.endswith(".csv") else "jsonl")) == "jsonl":
+    if not _is_csv(form, file):
         return json_lines(source)
     fields = LineSchema().fields
     return csv_lines(source, fields, [name for name, field in fields.items() if field.required])
+
+
+def _is_csv(form: str | None, file: str) -> bool:
+    return file.endswith(".csv") if form is None else form == "csv"
 
 
 def _with_pauses(write: importing.Write) -> importing.Write:

@@ -4,9 +4,10 @@ from typing import Any
 
 import click
 from flask.cli import AppGroup
+from marshmallow import ValidationError
 
 from service.database import Unavailable
-from service.schemas.fields import canonical_id
+from service.schemas.fields import Provider, canonical_id
 
 
 class Failure(click.ClickException):
@@ -46,3 +47,16 @@ class _UserId(click.ParamType[int]):
 
 
 USER_ID = _UserId()
+
+
+class _Provider(click.ParamType[str]):
+    name = "provider"
+
+    def convert(self, value: object, param: object, ctx: object) -> str:
+        try:
+            return str(Provider().deserialize(value))
+        except ValidationError:
+            self.fail(f"{value!r} is no provider: {Provider.rule}")
+
+
+PROVIDER = _Provider()

@@ -7,8 +7,8 @@ is free again soon.
 import random
 import sqlite3
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager, suppress
 from typing import Any, TypeVar
 
 import psycopg
@@ -19,7 +19,7 @@ from service.database import db, postgresql, sqlite
 from service.database.connections import is_postgresql
 from service.database.errors import Unavailable
 from service.database.replication import NotReplicated, is_given_up
-from service.database.statements import Statement
+from service.database.statements import Statement, Transaction
 
 Found = TypeVar("Found")
 
@@ -27,8 +27,9 @@ PATIENCE = 60.0
 """Seconds in all that a transaction is tried again while others are in its way."""
 _LONGEST_PAUSE = 0.5
 # Below the service's own, so that it waits for us and not the other way round.
-_BEGIN = (
-    "BEGIN; SET LOCAL lock_timeout = 500; SET LOCAL statement_timeout = 0; "
+_SETTINGS = (
+    "SET LOCAL lock_timeout = 500; SET LOCAL statement_timeout = 0; "
+    "SET LOCAL idle_in_transaction_session_timeout = 0; "
     "SET LOCAL client_min_messages = warning"  # is_given_up looks for one
 )
 # A server that is not there any more is noticed within a minute or so.
@@ -47,34 +48,57 @@ class Connection:
     def __init__(self, driver: Any, dialect: sa.Dialect) -> None:
         self.is_postgresql = dialect.name == "postgresql"
         self._dialect = dialect
+        self._driver = driver
         self._cursor = driver.cursor()
         self._is_alone = False
         if self.is_postgresql:
             driver.add_notice_handler(self._note)
 
-    def run(self, statement: Statement, parameters: Mapping[str, Any] | None = None) -> list[Any]:
+    def run(
+        self, statement: Statement | Transaction, parameters: Mapping[str, Any] | None = None
+    ) -> list[Any]:
         """The rows as named tuples."""
         return statement.run(self._cursor, self._dialect, parameters or {})
+
+    def stream(
+        self, statement: Statement, parameters: Mapping[str, Any], *, at_once: int
+    ) -> Generator[list[Any], None, None]:
+        """The rows, so many at a time; the transaction must be open all the while."""
+        # One of PostgreSQL's has a name, else all rows would come at once.
+        with closing(self._driver.cursor(*["stream"] * self.is_postgresql)) as cursor:
+            yield from statement.stream(cursor, self._dialect, parameters, at_once)
 
     def script(self, sql: str) -> None:
         """Run plain SQL, without values."""
         self._cursor.execute(sql)
 
     @contextmanager
-    def transaction(self, *, keep: bool = True) -> Iterator[None]:
+    def transaction(self, *, keep: bool = True, modes: str = "") -> Iterator[None]:
         """Either all that is done within, or nothing of it; nothing at all without `keep`."""
         # SQLite: to lock at once is the way not to be refused half-way.
-        begin = "BEGIN IMMEDIATE" if keep else "BEGIN"
-        self.script(_BEGIN if self.is_postgresql else begin)
+        self.begin(modes, for_writing=keep)
         try:
             yield
             self.script("COMMIT" if keep else "ROLLBACK")
             if self._is_alone:
                 raise NotReplicated("the wait for the replica was canceled")
         except BaseException:
-            with suppress(psycopg.Error, sqlite3.Error):
-                self.script("ROLLBACK")
+            self.rollback()
             raise
+
+    def begin(self, modes: str = "", *, for_writing: bool = False) -> None:
+        """Begin a transaction that goes on until `rollback`, or the connection's end.
+
+        Args:
+            modes: PostgreSQL's transaction modes, and what else must be said at its beginning.
+        """
+        begin = "BEGIN IMMEDIATE" if for_writing else "BEGIN"
+        self.script(f"BEGIN {modes}; {_SETTINGS}" if self.is_postgresql else begin)
+
+    def rollback(self) -> None:
+        # Without a connection, or on a full disk, the database has done so itself.
+        with suppress(psycopg.Error, sqlite3.Error):
+            self.script("ROLLBACK")
 
     def _note(self, diagnostic: pg.Diagnostic) -> None:
         self._is_alone = self._is_alone or is_given_up(diagnostic)

@@ -8,7 +8,7 @@ the conversions of values are SQLAlchemy's.
 
 import sqlite3
 from collections import namedtuple
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from typing import Any
 
@@ -38,6 +38,15 @@ class Statement:
             compiled = self._compiled[dialect.name] = _Compiled(self._source, dialect)
         cursor.execute(compiled.sql, compiled.bind(parameters))
         return compiled.rows(cursor.fetchall()) if compiled.has_rows else []
+
+    def stream(
+        self, cursor: Any, dialect: sa.Dialect, parameters: Mapping[str, Any], at_once: int
+    ) -> Iterator[list[Any]]:
+        """As `run`, so many rows at a time."""
+        compiled = _Compiled(self._source, dialect)
+        cursor.execute(compiled.sql, compiled.bind(parameters))
+        while fetched := cursor.fetchmany(at_once):
+            yield compiled.rows(fetched)
 
 
 class _Compiled:
@@ -101,7 +110,8 @@ class Transaction:
     """
 
     def __init__(self, work: Callable[[Run, Mapping[str, Any]], list[Any]]) -> None:
-        self._work = work
+        self.within = work
+        """Does the same as a part of another transaction."""
 
     def run(self, cursor: Any, dialect: sa.Dialect, parameters: Mapping[str, Any]) -> list[Any]:
         """As `Statement.run`; the rows are what `work` returns."""
@@ -112,7 +122,7 @@ class Transaction:
         # SQLite: to lock at once is the way not to be refused half-way.
         cursor.execute("BEGIN IMMEDIATE" if dialect.name == "sqlite" else "BEGIN")
         try:
-            rows = self._work(run, parameters)
+            rows = self.within(run, parameters)
             cursor.execute("COMMIT")
         except BaseException:
             # Without a connection, or on a full disk, the database has done so itself.

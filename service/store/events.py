@@ -4,7 +4,7 @@ An event gets its `id` when somebody first reads: see `_number`.
 """
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from itertools import takewhile
 from typing import Any
@@ -65,6 +65,24 @@ def _number(run: Run, parameters: Mapping[str, Any]) -> list[Row]:
     # Empty where somebody else has numbered meanwhile.
     run(_set_counter, {"last": max((row.id for row in given), default=last)})
     return given
+
+
+def number_all_within(run: Run) -> int:
+    """Give ids to all events that a transaction sees, and return the largest there is.
+
+    Raises:
+        psycopg.Error: in a transaction with one snapshot, somebody else has numbered since.
+    """
+    while len(_number.within(run, {})) == MOST_NUMBERED:
+        pass
+    ((last, _),) = run(_counter, {})
+    return int(last)
+
+
+def number_at_leisure(run: Callable[[Transaction], list[Row]] = execute) -> None:
+    """Give ids to all that have none, however long it takes; `run` does a transaction."""
+    while len(run(_number)) == MOST_NUMBERED:
+        pass
 
 
 def number(*, all_of_them: bool = False) -> None:

@@ -1,0 +1,77 @@
+"""The files of commands: read, written as a whole, and what is said when that fails."""
+
+import os
+import stat
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import BinaryIO, TextIO
+
+from service.commands.group import Failure
+from service.commands.lines import Unusable
+
+
+@contextmanager
+def explained(when_stopped: str) -> Iterator[None]:
+    """End with a sentence where files or the operator end it: `when_stopped`, by Ctrl-C."""
+    try:
+        yield
+    except Unusable as error:
+        raise Failure(str(error)) from None
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        raise Failure(f"{error.filename or 'A file'}: {error.strerror}.") from None
+    except KeyboardInterrupt:
+        raise Failure(when_stopped) from None
+
+
+def opened(stack: ExitStack, file: str) -> BinaryIO:
+    """For reading; - is standard input."""
+    if file == "-":
+        return sys.stdin.buffer
+    return stack.enter_context(Path(file).open("rb"))
+
+
+def opened_errors(stack: ExitStack, errors: Path | None, file: str) -> TextIO:
+    """For what is wrong with the lines of `file`; what an earlier run wrote there is gone."""
+    if errors is None:
+        errors = Path(os.devnull)
+    elif errors.exists() and Path(file).exists() and errors.samefile(file):
+        raise Failure("--errors names the file that is to be imported.")
+    return stack.enter_context(errors.open("w", encoding="ascii"))
+
+
+@contextmanager
+def written(file: Path | None) -> Iterator[Callable[[bytes], object]]:
+    """Gives what writes into a file, or to standard output without one.
+
+    The file gets its name, and whoever had it before is gone, when all is written.
+
+    Raises:
+        OSError: it can't be written.
+    """
+    if file is None:
+        yield sys.stdout.buffer.write
+        sys.stdout.buffer.flush()
+    elif file.exists() and not stat.S_ISREG(file.stat().st_mode):  # a pipe, /dev/…
+        with file.open("wb") as pipe:
+            yield pipe.write
+    else:
+        with _beside(file.resolve()) as beside:
+            yield beside.write
+
+
+@contextmanager
+def _beside(file: Path) -> Iterator[BinaryIO]:
+    descriptor, name = tempfile.mkstemp(dir=file.parent, prefix=f".{file.name}-")  # mode 600
+    try:
+        with open(descriptor, "wb") as beside:
+            yield beside
+            beside.flush()
+            os.fsync(descriptor)
+        os.replace(name, file)
+    finally:
+        Path(name).unlink(missing_ok=True)

@@ -1,0 +1,74 @@
+"""All associations as they are at one moment, and where the feed of events goes on from it."""
+
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from functools import partial
+from typing import Any, NamedTuple
+
+import sqlalchemy as sa
+
+from service.database import apart
+from service.database.statements import Statement
+from service.models import Association
+from service.store import events
+from service.store.associations import DETAILED, Row
+
+AT_ONCE = 2_000
+"""Rows that are in memory."""
+
+
+class Snapshot(NamedTuple):
+    rows: Iterator[list[Row]]
+    """In the order of provider and ext_id, with the columns of `DETAILED`."""
+    next_after: int
+    """The id of the last event that is part of it: all that comes later has a larger one."""
+
+
+_TABLE = Association.__table__
+_export_snapshot = Statement(sa.select(sa.func.pg_export_snapshot().label("name")))
+_look = Statement(sa.select(_TABLE.c.user_id).limit(1))
+_ONE_SNAPSHOT = "ISOLATION LEVEL REPEATABLE READ"
+# Before there is a snapshot, which LOCK takes none of: whoever numbers meanwhile, waits.
+_NOBODY_NUMBERS = f"{_ONE_SNAPSHOT}; LOCK TABLE social_event_counter IN EXCLUSIVE MODE"
+
+
+@contextmanager
+def taken(provider: str | None, user_id: int | None) -> Iterator[Snapshot]:
+    """What is stored now, while the service goes on; of one provider or user, where named.
+
+    Raises:
+        Unavailable: the database can't do this for now.
+    """
+    wanted: dict[Any, Any] = {_TABLE.c.provider: provider, _TABLE.c.user_id: user_id}
+    query = (
+        sa.select(*DETAILED)
+        .where(*(column == value for column, value in wanted.items() if value is not None))
+        .order_by(_TABLE.c.provider, _TABLE.c.ext_id)
+    )
+    with apart.connection() as reader:
+        with apart.connection() as numberer:
+            events.number_at_leisure(numberer.run)  # what is left then takes no time
+            next_after = numberer.patiently(partial(_begin, reader, numberer))
+        with closing(reader.stream(Statement(query), {}, at_once=AT_ONCE)) as rows:
+            yield Snapshot(rows, next_after)
+
+
+def _begin(reader: apart.Connection, numberer: apart.Connection) -> int:
+    """Let `reader` see what is there now; gives the id of the last event that it sees.
+
+    Some of these have no id yet, and what comes next could get a smaller one. So another
+    transaction gives them theirs, which sees just the same: on PostgreSQL because the reader has
+    its snapshot, on SQLite because nobody else writes meanwhile.
+    """
+    try:
+        with numberer.transaction(modes=_NOBODY_NUMBERS):
+            modes = ""
+            if numberer.is_postgresql:
+                ((name,),) = numberer.run(_export_snapshot)
+                modes = f"{_ONE_SNAPSHOT} READ ONLY; SET TRANSACTION SNAPSHOT '{name}'"
+            reader.begin(modes)
+            reader.run(_look)  # SQLite's moment is that of the first look
+            return events.number_all_within(numberer.run)
+    except BaseException:
+        reader.rollback()
+        raise

@@ -65,14 +65,19 @@ def generated(document: Path, tmp_path_factory: pytest.TempPathFactory) -> Itera
 
 
 class Client:
-    """The generated client of one user: `client.create(body=…)` calls that operation."""
+    """The generated client of one user: `client.create(body=…)` calls that operation.
 
-    def __init__(self, authenticated: Any) -> None:
+    Args:
+        tag: whose operations they are.
+    """
+
+    def __init__(self, authenticated: Any, tag: str = "associations") -> None:
         self._authenticated = authenticated
+        self._tag = tag
 
     def __getattr__(self, operation: str) -> Any:
-        package = "generated_client.api.associations"
-        module = importlib.import_module(f"{package}.associations_{operation}")
+        package = f"generated_client.api.{self._tag}"
+        module = importlib.import_module(f"{package}.{self._tag}_{operation}")
         return functools.partial(module.sync_detailed, client=self._authenticated)
 
 
@@ -88,6 +93,15 @@ def client(generated: str, service: Server, user: int) -> Iterator[Client]:
     token = service.mint(user)
     with package.AuthenticatedClient(base_url=service.url, token=token) as authenticated:
         yield Client(authenticated)
+
+
+@pytest.fixture
+def transfers(generated: str, service: Server) -> Iterator[Client]:
+    """The admins' operation, for one."""
+    package = importlib.import_module("generated_client")
+    token = service.mint(1, "--role", "admin")
+    with package.AuthenticatedClient(base_url=service.url, token=token) as authenticated:
+        yield Client(authenticated, "transfers")
 
 
 @pytest.fixture

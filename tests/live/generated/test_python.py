@@ -98,6 +98,21 @@ def test_an_association_is_deleted_by_a_query(client: Client, external: Any, use
     assert client.list_for_user(user).parsed == []
 
 
+def test_one_and_then_all_are_transferred(
+    client: Client, transfers: Client, models: Any, facebook: Any, external: Any, user: int
+) -> None:
+    to_user_id = user + 10_000
+    one = models.TransferForUserOfPair(
+        to_user_id=to_user_id, provider="facebook", ext_id=f"fb-{user}"
+    )
+    (moved,) = transfers.transfer(user, body=one).parsed
+    assert (moved.user_id, moved.ext_id) == (to_user_id, f"fb-{user}")
+    every = models.TransferForUserOfAll(to_user_id=to_user_id, all_=True)
+    (moved,) = transfers.transfer(user, body=every).parsed
+    assert moved.metadata.to_dict() == METADATA
+    assert client.list_for_user(user).parsed == []
+
+
 def test_a_refusal_is_read(client: Client, models: Any, user: int) -> None:
     body = models.CreateOtherProvider(user_id=user, provider="facebook", ext_id="")
     refused = client.create(body=body)

@@ -11,9 +11,10 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 import sqlalchemy as sa
+from flask import current_app
 
 from service import create_app, database
-from service.database import db
+from service.database import db, migration, replication
 from service.store.recording import Recorded
 
 Start = Callable[..., Any]
@@ -144,6 +145,24 @@ def no_retries(app: Wsgi) -> Wsgi:
     return app
 
 
+def no_fence(app: Wsgi) -> Wsgi:
+    """What is found stored is acknowledged, on however few machines it is."""
+    type(replication.FENCE).run = lambda *_: []
+    return app
+
+
+def readyz_by_equality(app: Wsgi) -> Wsgi:
+    """Ready at this release's own migration only."""
+    shortcoming = migration.shortcoming
+
+    def equality(run: migration.Run) -> str | None:
+        newest = migration._newest(current_app.config["MIGRATIONS"])
+        return shortcoming(run) or (migration.current(run) != newest and "a later schema") or None
+
+    migration.shortcoming = equality
+    return app
+
+
 def slow_requests(app: Wsgi) -> Wsgi:
     """So that some are always under way; with no time to finish they are cut off."""
 
@@ -215,6 +234,8 @@ DEFECTS: dict[str, Callable[[Wsgi], Wsgi]] = {
         slow_refusals,
         health_needs_the_database,
         no_retries,
+        no_fence,
+        readyz_by_equality,
         slow_requests,
         event_of_its_own,
         number_at_insert,

@@ -6,39 +6,70 @@ import sys
 import time
 import traceback
 from collections.abc import Callable
+from dataclasses import dataclass, field
 from functools import partial
 
 from tests.chaos.load import Load
 from tests.chaos.report import Report
-from tests.cluster import faults, left_running
+from tests.cluster import faults, figures, left_running
 from tests.cluster.cluster import Cluster, running
+from tests.cluster.defects import planted
 from tests.cluster.watch import watching
 
-SCENARIOS: dict[str, Callable[[Cluster, faults.Watching], None]] = {
-    "primary killed": faults.primary_killed,
-    "primary frozen": faults.primary_frozen,
-    "switchover, twice": faults.switchovers,
-    "replica killed": faults.replica_killed,
-    "etcd away for 20 s": faults.etcd_away,
+LOST = "acknowledged"
+"""How each violation begins that says that something else is stored than was acknowledged."""
+KILLS = 10
+
+
+@dataclass(frozen=True)
+class Scenario:
+    run: Callable[[Cluster, faults.Watching], None]
+    defects: dict[str, str] = field(default_factory=dict)
+    """What can be planted -> how the violation begins that it must show as."""
+
+
+SCENARIOS = {
+    "rolling upgrade": Scenario(faults.rolling_upgrade, {"readyz_by_equality": faults.NOT_READY}),
+    "primary killed": Scenario(
+        faults.primary_killed, {"asynchronous_replication": LOST, "no_fence": LOST}
+    ),
+    "primary frozen": Scenario(faults.primary_frozen),
+    "switchover, twice": Scenario(faults.switchovers),
+    "replica killed": Scenario(faults.replica_killed),
+    "etcd away for 20 s": Scenario(faults.etcd_away),
 }
 
 
-def run(name: str, cluster: Cluster, loads: list[Load]) -> bool:
-    """Run one and print what it found; whether all is as it should be."""
-    report = Report()
-    began = time.monotonic()
-    try:
-        SCENARIOS[name](cluster, partial(watching, cluster, report, loads))
-    except Exception as error:  # the others still have something to say
-        traceback.print_exc()
-        report.violate("the scenario broke off", repr(error))
-    for line in report.lines(name, time.monotonic() - began, "", False):
-        print(line, flush=True)
-    return not report.violations
+class Runner:
+    def __init__(self, cluster: Cluster) -> None:
+        self._cluster = cluster
+        self._loads: list[Load] = []
+        self.reports: list[tuple[str, Report]] = []
+
+    def run(self, name: str, defect: str = "") -> bool:
+        """Run one and print what it found; whether all is as it should be."""
+        scenario, report = SCENARIOS[name], Report()
+        watch = partial(watching, self._cluster, report, self._loads)
+        began = time.monotonic()
+        try:
+            with planted(self._cluster, defect):
+                scenario.run(self._cluster, watch)
+        except Exception as error:  # the others still have something to say
+            traceback.print_exc()
+            report.violate("the scenario broke off", repr(error))
+        self.reports.append((name, report))
+        expected = scenario.defects.get(defect, "")
+        is_found = any(rule.startswith(expected) for rule in report.violations)
+        for line in report.lines(name, time.monotonic() - began, defect, is_found):
+            print(line, flush=True)
+        return is_found if defect else not report.violations
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.cluster", description=__doc__)
+    parser.add_argument("--planted", action="store_true", help="with defects to be found")
+    parser.add_argument("--long", action="store_true", help=f"{KILLS} kills of the primary")
+    parser.add_argument("--write", action="store_true", help="the figures into docs/cluster.md")
     parser.add_argument("only", nargs="*", help="names of scenarios, or how they begin; up; down")
     wanted = parser.parse_args()
     if wanted.only in (["up"], ["down"]):
@@ -49,17 +80,26 @@ def main() -> int:
         for name in SCENARIOS
         if not wanted.only or any(name.startswith(only) for only in wanted.only)
     ]
+    if wanted.planted:
+        plans = [(name, defect) for name in names for defect in SCENARIOS[name].defects]
+    else:
+        times = {"primary killed": KILLS} if wanted.long else {}
+        plans = [(name, "") for name in names for _ in range(times.get(name, 1))]
     began = time.monotonic()
     logging.getLogger("alembic").setLevel(logging.WARNING)
     with running() as cluster:
-        print(f"three nodes, two instances: {time.monotonic() - began:.0f} s", flush=True)
-        loads: list[Load] = []
-        results = [run(name, cluster, loads) for name in names]
-    print(
-        f"{sum(results)} of {len(results)} as they should be, {time.monotonic() - began:.0f} s",
-        flush=True,
-    )
-    return 0 if names and all(results) else 1
+        up = time.monotonic() - began
+        print(f"three nodes and two instances are up: {up:.0f} s", flush=True)
+        runner = Runner(cluster)
+        results = [runner.run(*plan) for plan in plans]
+    seconds = time.monotonic() - began
+    print(f"{sum(results)} of {len(results)} as they should be, {seconds:.0f} s", flush=True)
+    if not wanted.planted:
+        table = figures.table(runner.reports, up)
+        print(table)
+        if wanted.write:
+            figures.write(table)
+    return 0 if plans and all(results) else 1
 
 
 if __name__ == "__main__":

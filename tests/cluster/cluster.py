@@ -18,7 +18,6 @@ from tests.support.waiting import eventually
 USER = 4_000_000_000
 """Whose list the readers read; no writer has it."""
 EXT_ID = "public"
-WHOLE = ["leader", "quorum_standby", "quorum_standby"]
 BROUGHT_UP = 90
 """Seconds until three nodes are one cluster, on a machine that does other things too."""
 
@@ -29,6 +28,8 @@ class Cluster:
         self.nodes = {name: Node(place, name) for name in NODES}
         self.instances = {name: Instance(place, name) for name in INSTANCES}
         self.haproxy = HAProxy(place)
+        self.is_synchronous = True
+        """Whether the replicas are to count, for a commit."""
 
     @property
     def port(self) -> int:
@@ -60,9 +61,9 @@ class Cluster:
     def is_whole(self) -> bool:
         """Whether there is one primary, and both others follow it and count."""
         views = [node.view() for node in self.nodes.values()]
-        return (
-            all(_is_whole(view) for view in views) and len({_leader(view) for view in views}) == 1
-        )
+        follower = "quorum_standby" if self.is_synchronous else "replica"
+        is_one = len({_leader(view) for view in views}) == 1
+        return is_one and all(_is_whole(view, follower) for view in views)
 
     def wait_until_whole(self, seconds: float = BROUGHT_UP) -> None:
         def why() -> str:
@@ -115,9 +116,9 @@ def _leader(view: list[dict[str, Any]]) -> str:
     return next((str(member["name"]) for member in view if member["role"] == "leader"), "")
 
 
-def _is_whole(view: list[dict[str, Any]]) -> bool:
-    states = {member["state"] for member in view if member["role"] != "leader"}
-    return sorted(member["role"] for member in view) == WHOLE and states == {"streaming"}
+def _is_whole(view: list[dict[str, Any]], follower: str) -> bool:
+    found = sorted((member["role"], member["state"]) for member in view)
+    return found == [("leader", "running"), *[(follower, "streaming")] * (len(NODES) - 1)]
 
 
 @contextmanager

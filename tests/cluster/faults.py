@@ -15,6 +15,8 @@ LOST = 25.0
 """Seconds; Patroni's smallest `ttl` is 20."""
 SWITCHED = 4.0
 REPLICA_LOST = 1.0
+REPLACED = 1.0
+NOT_READY = "not ready on a later schema"
 FAILED_OVER = 60.0
 """Seconds after which a scenario gives up."""
 SYNC_WAITS = "FROM pg_stat_activity WHERE wait_event = 'SyncRep'"
@@ -105,3 +107,20 @@ def etcd_away(cluster: Cluster, watching: Watching) -> None:
         cluster.wait_until_whole()
         watch.wait_until_written(10)
         assert _leading(cluster) is primary, "the lead changed"
+
+
+def rolling_upgrade(cluster: Cluster, watching: Watching) -> None:
+    """The new release's migrations, then its instances, one by one. Nothing is refused."""
+    with watching(write_gap=REPLACED, may_refuse=False) as watch:
+        time.sleep(1)
+        # Migrations only add: this stands for those of any release.
+        cluster.ask("ALTER TABLE social_association ADD COLUMN IF NOT EXISTS added text")
+        cluster.ask("UPDATE alembic_version SET version_num = '9999'")
+        for instance in cluster.instances.values():
+            watch.wait_until_written(10)
+            for each in cluster.instances.values():
+                watch.report.check(each.status("/readyz") == 200, NOT_READY, each.name)
+            instance.stop()
+            instance.start()
+            eventually(lambda name=instance.name: cluster.haproxy.is_ready(name), 10)
+        watch.wait_until_written(10)

@@ -1,7 +1,9 @@
 """An instance of the service, as gunicorn serves it on a machine of its own, and HAProxy."""
 
+import csv
 import os
 import shutil
+import socket
 import subprocess
 import sys
 import urllib.error
@@ -22,6 +24,7 @@ STOPS = 45
 
 class Instance:
     def __init__(self, place: Place, name: str) -> None:
+        self.name = name
         self._directory = place.directory(name)
         self._directory.mkdir(exist_ok=True)
         self._pid_file = self._directory / "pid"
@@ -30,6 +33,7 @@ class Instance:
         self.environ = gunicorn.environment(
             self._directory,
             DATABASE_URL=place.url(5000),
+            DATABASE_READ_URL=place.url(5001, reads=True),
             HOST=place.address(name),
             PORT=str(place.port(8000)),
             WEB_CONCURRENCY=str(WORKERS),
@@ -88,11 +92,24 @@ class HAProxy:
         files = [place.prefix / name for name in ("haproxy.cfg", "balancer.cfg")]
         self._command = [HAPROXY, "-db", *(part for file in files for part in ("-f", file))]
         self._pid_file = place.prefix / "haproxy.pid"
+        self._socket = place.prefix / "admin.sock"
 
     def start(self) -> None:
         environ = {"PATH": os.environ["PATH"]}
         process = launch(self._command, environ, self._log)
         self._pid_file.write_text(f"{process.pid}\n")
+
+    def is_ready(self, instance: str) -> bool:
+        """Whether the balancer takes it for ready."""
+        with socket.socket(socket.AF_UNIX) as connection:
+            connection.connect(str(self._socket))
+            connection.sendall(b"show stat\n")
+            lines = connection.makefile().read().lstrip("# ").splitlines()
+        rows = csv.DictReader(lines)
+        return any(
+            (row["pxname"], row["svname"]) == ("ready", instance) and row["status"] == "UP"
+            for row in rows
+        )
 
     def stop(self) -> None:
         pids.end(self._pid_file, "haproxy", 5)

@@ -125,6 +125,7 @@ class Place:
         for usual_path, own_path in {
             "/etc/social-cluster": "etc",
             "/run/patroni": "run",
+            "/run/haproxy": "",
             "/var/lib/patroni": "patroni",
             "/var/lib/etcd/social": "etcd/social",
         }.items():

@@ -62,6 +62,7 @@ class Reader(threading.Thread):
 
 @dataclass
 class Watch:
+    report: Report
     load: Load
     readers: list[Reader]
     began: float
@@ -110,20 +111,26 @@ def _longest(begin: float, end: float, moments: Iterable[float]) -> float:
 
 @contextmanager
 def watching(
-    cluster: Cluster, report: Report, loads: list[Load], *, write_gap: float
+    cluster: Cluster,
+    report: Report,
+    loads: list[Load],
+    *,
+    write_gap: float,
+    may_refuse: bool = True,
 ) -> Iterator[Watch]:
     """Write and read until the block is left; then judge.
 
     Args:
         loads: those before, whose work must still be there; this one is added.
         write_gap: the seconds that a writer may have to wait.
+        may_refuse: some requests may be answered 503.
     """
     ends = threading.Event()
     readers = [Reader(cluster.port, ends, report) for _ in range(READERS)]
-    rules = Rules(may_refuse=True, refusal_seconds=REFUSED_WITHIN, interval=INTERVAL)
+    rules = Rules(may_refuse=may_refuse, refusal_seconds=REFUSED_WITHIN, interval=INTERVAL)
     after = loads[-1].follower.after if loads else 0
     with load(cluster.port, report, rules, after=after) as running:
-        watch = Watch(running, readers, time.monotonic())
+        watch = Watch(report, running, readers, time.monotonic())
         for reader in readers:
             reader.start()
         try:
@@ -133,6 +140,7 @@ def watching(
             ends.set()
             for reader in readers:
                 reader.join(15)
+    report.figures["written"] = sum(len(_acknowledgements(each)) for each in running.clients)
     report.figures["write gap s"] = watch.write_gap()
     report.figures["read gap s"] = watch.read_gap()
     report.check(watch.write_gap() <= write_gap, f"writes were away for more than {write_gap:g} s")

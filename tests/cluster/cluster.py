@@ -27,7 +27,8 @@ class Cluster:
         self.place = place
         self.nodes = {name: Node(place, name) for name in NODES}
         self.instances = {name: Instance(place, name) for name in INSTANCES}
-        self.haproxy = HAProxy(place)
+        self.haproxy = HAProxy(place, "haproxy")
+        self.balancer = HAProxy(place, "balancer")
         self.is_synchronous = True
         """Whether the replicas are to count, for a commit."""
 
@@ -40,6 +41,7 @@ class Cluster:
         for node in self.nodes.values():
             node.start()
         self.haproxy.start()
+        self.balancer.start()
         self.wait_until_whole()
         one, *_ = self.instances.values()
         one.flask("db", "upgrade")
@@ -50,6 +52,7 @@ class Cluster:
     def stop(self) -> None:
         for instance in self.instances.values():
             instance.stop()
+        self.balancer.stop()
         self.haproxy.stop()
         for node in self.nodes.values():
             node.stop()

@@ -55,4 +55,4 @@ def _replace(cluster: Cluster, app: str = "wsgi:app", **settings: str) -> None:
     for instance in cluster.instances.values():
         instance.stop()
         instance.start(app=app, **settings)
-        eventually(lambda name=instance.name: cluster.haproxy.is_ready(name), 10)
+        eventually(lambda name=instance.name: cluster.balancer.is_ready(name), 10)

@@ -122,5 +122,5 @@ def rolling_upgrade(cluster: Cluster, watching: Watching) -> None:
                 watch.report.check(each.status("/readyz") == 200, NOT_READY, each.name)
             instance.stop()
             instance.start()
-            eventually(lambda name=instance.name: cluster.haproxy.is_ready(name), 10)
+            eventually(lambda name=instance.name: cluster.balancer.is_ready(name), 10)
         watch.wait_until_written(10)

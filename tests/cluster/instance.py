@@ -20,6 +20,8 @@ WORKERS = 2
 """A machine's usual number is that of its processors; here all are on one."""
 STOPS = 45
 """Seconds that it may take to finish what it has accepted."""
+DRAINS = 3
+"""Seconds that the balancer has to see that it is about to."""
 
 
 class Instance:
@@ -37,6 +39,7 @@ class Instance:
             HOST=place.address(name),
             PORT=str(place.port(8000)),
             WEB_CONCURRENCY=str(WORKERS),
+            DRAIN_SECONDS=str(DRAINS),
         )
         self._process: subprocess.Popen[bytes] | None = None
         self._read = 0
@@ -85,24 +88,22 @@ class Instance:
 
 
 class HAProxy:
-    """Both files in one process: the way to the database, and the balancer."""
+    """The way to the database (`haproxy`), or the one to the instances (`balancer`)."""
 
-    def __init__(self, place: Place) -> None:
-        self._log = place.prefix / "haproxy.log"
-        files = [place.prefix / name for name in ("haproxy.cfg", "balancer.cfg")]
-        self._command = [HAPROXY, "-db", *(part for file in files for part in ("-f", file))]
-        self._pid_file = place.prefix / "haproxy.pid"
-        self._socket = place.prefix / "admin.sock"
+    def __init__(self, place: Place, name: str) -> None:
+        self._directory = place.directory(name)
+        self._pid_file = self._directory / "pid"
 
     def start(self) -> None:
         environ = {"PATH": os.environ["PATH"]}
-        process = launch(self._command, environ, self._log)
+        command = [HAPROXY, "-db", "-f", self._directory / "haproxy.cfg"]
+        process = launch(command, environ, self._directory / "log")
         self._pid_file.write_text(f"{process.pid}\n")
 
     def is_ready(self, instance: str) -> bool:
         """Whether the balancer takes it for ready."""
         with socket.socket(socket.AF_UNIX) as connection:
-            connection.connect(str(self._socket))
+            connection.connect(str(self._directory / "admin.sock"))
             connection.sendall(b"show stat\n")
             lines = connection.makefile().read().lstrip("# ").splitlines()
         rows = csv.DictReader(lines)

@@ -17,8 +17,11 @@ from tests.support.processes import ROOT, free_port
 DEPLOY = ROOT / "deploy/cluster"
 NODES = ("db1", "db2", "db3")
 INSTANCES = ("one", "two")
-OUTSIDE = ("cluster.env", "patroni.yml", "create-roles.sh")
+PROXIES = ("haproxy", "balancer")
+"""Each on a machine of its own, and so each its own process."""
+ON_EACH_NODE = ("cluster.env", "patroni.yml", "create-roles.sh")
 """What is the same on each node, but for the passwords."""
+PORTS = (2379, 2380, 5432, 8008, 5000, 5001, 8000)
 USER = "postgres"
 PROGRAMS = Path(sys.executable).parent
 
@@ -54,19 +57,20 @@ class Place:
         self.prefix = prefix
         prefix.chmod(0o755)  # PostgreSQL runs as another user
         self._network = f"127.{secrets.randbelow(200) + 20}.{secrets.randbelow(250)}"
-        self._ports = {port: free_port() for port in (2379, 2380, 5432, 8008, 5000, 5001, 8000)}
-        self.public_port = public_port or free_port()
+        self._ports = {port: free_port() for port in PORTS}
+        self._ports[8080] = self.public_port = public_port or free_port()
         text = (DEPLOY / "secrets.env.example").read_text()
         self._secrets = re.sub(
             r"(?m)^(\w+PASSWORD)=$", lambda m: m[0] + secrets.token_hex(24), text
         )
         for node in NODES:
             self._lay_out_node(node)
-        for name in ("haproxy.cfg", "balancer.cfg"):
-            (prefix / name).write_text(self._filled_in(name))
+        for name in PROXIES:
+            self.directory(name).mkdir()
+            (self.directory(name) / "haproxy.cfg").write_text(self._filled_in(f"{name}.cfg", name))
 
     def directory(self, name: str) -> Path:
-        """All of one node, or of one instance."""
+        """All of one node, of one instance, or of one HAProxy."""
         return self.prefix / name
 
     def address(self, name: str) -> str:
@@ -101,7 +105,7 @@ class Place:
         directory = self.directory(node)
         for name in ("etc", "run", "etcd", "patroni"):
             (directory / name).mkdir(parents=True)
-        for name in OUTSIDE:
+        for name in ON_EACH_NODE:
             (directory / "etc" / name).write_text(self._filled_in(name, node))
         # The sed of node.env's first lines.
         text = (DEPLOY / "node.env").read_text().replace("db1", node)
@@ -113,14 +117,13 @@ class Place:
             if os.geteuid() == 0:
                 shutil.chown(path, USER, USER)
 
-    def _filled_in(self, name: str, node: str = "") -> str:
-        return self._moved((DEPLOY / name).read_text(), node)
+    def _filled_in(self, file: str, name: str) -> str:
+        return self._moved((DEPLOY / file).read_text(), name)
 
-    def _moved(self, text: str, node: str) -> str:
+    def _moved(self, text: str, name: str) -> str:
         text = re.sub(r"\b10\.0\.0\.(\d+)", rf"{self._network}.\1", text)
         for usual, own in self._ports.items():
             text = re.sub(rf"(?<=[: ]){usual}\b", str(own), text)
-        text = text.replace("bind :80\n", f"bind 127.0.0.1:{self.public_port}\n")
         text = re.sub(r"/usr/lib/postgresql/\d+/bin", str(postgresql_programs()), text)
         for usual_path, own_path in {
             "/etc/social-cluster": "etc",
@@ -129,5 +132,5 @@ class Place:
             "/var/lib/patroni": "patroni",
             "/var/lib/etcd/social": "etcd/social",
         }.items():
-            text = text.replace(usual_path, str(self.directory(node) / own_path))
+            text = text.replace(usual_path, str(self.directory(name) / own_path))
         return text

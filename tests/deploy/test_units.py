@@ -44,6 +44,14 @@ def test_systemd_understands_each_line(unit: str, tmp_path: Path) -> None:
     assert [line for line in report.splitlines() if "social" in line] == []
 
 
+def test_systemd_understands_patroni_s_unit(tmp_path: Path) -> None:
+    text = (DEPLOY / "cluster/patroni.service").read_text()
+    unit = tmp_path / "patroni.service"
+    unit.write_text(text.replace("/opt/patroni/bin/patroni", "/bin/true"))
+    report = systemd_analyze("verify", "--man=no", str(unit))
+    assert [line for line in report.splitlines() if "patroni" in line] == []
+
+
 def settings_of(unit: str) -> list[str]:
     """The lines of the sandbox, but for the addresses."""
     sandbox = (DEPLOY / unit).read_text().partition("sandbox")[2].partition("\n[Install]")[0]

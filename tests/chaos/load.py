@@ -61,11 +61,13 @@ def load(
     *,
     clients: int = CLIENTS,
     after: int = 0,
+    follows: bool = True,
 ) -> Iterator[Load]:
     """Run the clients until the block is left; then their figures are in the report.
 
     Args:
         after: where in the feed the follower begins.
+        follows: whether there is one; the first release has no feed.
     """
     rules = rules or Rules()
     ends = threading.Event()
@@ -76,7 +78,7 @@ def load(
         ends,
         rules,
     )
-    for client in [*running.clients, running.follower]:
+    for client in [*running.clients, *([running.follower] if follows else [])]:
         client.start()
     try:
         yield running
@@ -86,10 +88,11 @@ def load(
             client.join(PATIENCE + 15)
             report.check(not client.is_alive(), "a client hangs", client.number)
         # What was acknowledged is there to be followed now.
-        running.follower.ends.set()
-        running.follower.join(PATIENCE + 15)
-        came_to_the_end = running.follower.is_done or running.follower.is_shut
-        report.check(came_to_the_end, "the follower did not come to the end")
+        if follows:
+            running.follower.ends.set()
+            running.follower.join(PATIENCE + 15)
+            came_to_the_end = running.follower.is_done or running.follower.is_shut
+            report.check(came_to_the_end, "the follower did not come to the end")
     seconds = time.monotonic() - running.began
     answers = running.answers()
     statuses = Counter(answer.status for answer in answers)

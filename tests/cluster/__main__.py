@@ -87,7 +87,8 @@ def main() -> int:
         plans = [(name, "") for name in names for _ in range(times.get(name, 1))]
     began = time.monotonic()
     logging.getLogger("alembic").setLevel(logging.WARNING)
-    with running() as cluster:
+    is_upgraded = not wanted.planted and "rolling upgrade" in names
+    with running(old=is_upgraded) as cluster:
         up = time.monotonic() - began
         print(f"three nodes and two instances are up: {up:.0f} s", flush=True)
         runner = Runner(cluster)

@@ -8,11 +8,13 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
+from tests.cluster import release
 from tests.cluster.instance import HAProxy, Instance
 from tests.cluster.node import Node
 from tests.cluster.place import INSTANCES, NODES, Place
 from tests.support import databases
 from tests.support.factories import PATH, as_admin
+from tests.support.processes import ROOT
 from tests.support.waiting import eventually
 
 USER = 4_000_000_000
@@ -31,22 +33,26 @@ class Cluster:
         self.balancer = HAProxy(place, "balancer")
         self.is_synchronous = True
         """Whether the replicas are to count, for a commit."""
+        self.is_old = False
+        """The instances are of the release before."""
 
     @property
     def port(self) -> int:
         """The one that clients know."""
         return self.place.public_port
 
-    def start(self) -> None:
+    def start(self, tree: Path = ROOT) -> None:
+        """With the release in this tree."""
+        self.is_old = tree != ROOT
         for node in self.nodes.values():
             node.start()
         self.haproxy.start()
         self.balancer.start()
         self.wait_until_whole()
         one, *_ = self.instances.values()
-        one.flask("db", "upgrade")
+        one.flask("db", "upgrade", tree=tree)
         for instance in self.instances.values():
-            instance.start()
+            instance.start(tree=tree)
         self.publish()
 
     def stop(self) -> None:
@@ -125,12 +131,17 @@ def _is_whole(view: list[dict[str, Any]], follower: str) -> bool:
 
 
 @contextmanager
-def running() -> Iterator[Cluster]:
-    """Bring it up, and end all of it when the block is left."""
+def running(*, old: bool = False) -> Iterator[Cluster]:
+    """Bring it up, and end all of it when the block is left.
+
+    Args:
+        old: with the release before, where there is one.
+    """
     with tempfile.TemporaryDirectory(prefix="social-cluster-") as prefix:
         cluster = Cluster(Place(Path(prefix)))
         try:
-            cluster.start()
+            tree = release.unpack(Path(prefix) / "release") if old else None
+            cluster.start(tree or ROOT)
             yield cluster
         finally:
             cluster.stop()

@@ -111,16 +111,26 @@ def etcd_away(cluster: Cluster, watching: Watching) -> None:
 
 def rolling_upgrade(cluster: Cluster, watching: Watching) -> None:
     """The new release's migrations, then its instances, one by one. Nothing is refused."""
-    with watching(write_gap=REPLACED, may_refuse=False) as watch:
+    is_from_old = cluster.is_old
+    with watching(write_gap=REPLACED, may_refuse=False, follows=not is_from_old) as watch:
         time.sleep(1)
-        # Migrations only add: this stands for those of any release.
-        cluster.ask("ALTER TABLE social_association ADD COLUMN IF NOT EXISTS added text")
-        cluster.ask("UPDATE alembic_version SET version_num = '9999'")
+        if is_from_old:
+            next(iter(cluster.instances.values())).flask("db", "upgrade")
+        else:
+            # Migrations only add: this stands for those of a release to come.
+            cluster.ask("ALTER TABLE social_association ADD COLUMN IF NOT EXISTS added text")
+            cluster.ask("UPDATE alembic_version SET version_num = '9999'")
         for instance in cluster.instances.values():
             watch.wait_until_written(10)
-            for each in cluster.instances.values():
-                watch.report.check(each.status("/readyz") == 200, NOT_READY, each.name)
+            if is_from_old:
+                # 1.0.0 leaves /readyz when there are later migrations, and not before it stops.
+                cluster.balancer.drain(instance.name)
+            else:
+                ready = {each.status("/readyz") for each in cluster.instances.values()}
+                watch.report.check(ready == {200}, NOT_READY, ready)
             instance.stop()
             instance.start()
+            cluster.balancer.undrain(instance.name)
             eventually(lambda name=instance.name: cluster.balancer.is_ready(name), 10)
         watch.wait_until_written(10)
+        cluster.is_old = False

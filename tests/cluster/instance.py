@@ -14,8 +14,10 @@ from tests.cluster import pids
 from tests.cluster.place import Place
 from tests.support import gunicorn
 from tests.support.processes import ROOT, launch, wait_until_it_serves
+from tests.support.waiting import eventually
 
 HAPROXY = shutil.which("haproxy", path=os.environ["PATH"] + ":/usr/sbin") or "haproxy"
+BACKENDS = ("ready", "alive")
 WORKERS = 2
 """A machine's usual number is that of its processors; here all are on one."""
 STOPS = 45
@@ -52,10 +54,10 @@ class Instance:
         self._pid_file.write_text(f"{process.pid}\n")
         wait_until_it_serves(process, lambda: self.status("/healthz") == 200, self._output)
 
-    def flask(self, *arguments: str) -> None:
+    def flask(self, *arguments: str, tree: Path = ROOT) -> None:
         command = [sys.executable, "-m", "flask", *arguments]
         with self._output.open("ab") as log:
-            subprocess.run(command, cwd=ROOT, env=self.environ, check=True, stdout=log, stderr=log)
+            subprocess.run(command, cwd=tree, env=self.environ, check=True, stdout=log, stderr=log)
 
     def status(self, path: str) -> int:
         """
@@ -102,15 +104,28 @@ class HAProxy:
 
     def is_ready(self, instance: str) -> bool:
         """Whether the balancer takes it for ready."""
+        return self._state(instance, "ready")["status"] == "UP"
+
+    def drain(self, instance: str) -> None:
+        """Give it nothing new, and wait until it is done with what it has."""
+        for backend in BACKENDS:
+            self._command(f"set server {backend}/{instance} state drain")
+            eventually(lambda at=backend: self._state(instance, at)["scur"] == "0", 10)
+
+    def undrain(self, instance: str) -> None:
+        for backend in BACKENDS:
+            self._command(f"set server {backend}/{instance} state ready")
+
+    def _state(self, instance: str, backend: str) -> dict[str, str]:
+        rows = csv.DictReader(self._command("show stat").removeprefix("# ").splitlines())
+        of = (backend, instance)
+        return next(row for row in rows if (row["pxname"], row["svname"]) == of)
+
+    def _command(self, text: str) -> str:
         with socket.socket(socket.AF_UNIX) as connection:
             connection.connect(str(self._directory / "admin.sock"))
-            connection.sendall(b"show stat\n")
-            lines = connection.makefile().read().lstrip("# ").splitlines()
-        rows = csv.DictReader(lines)
-        return any(
-            (row["pxname"], row["svname"]) == ("ready", instance) and row["status"] == "UP"
-            for row in rows
-        )
+            connection.sendall(text.encode() + b"\n")
+            return connection.makefile().read()
 
     def stop(self) -> None:
         pids.end(self._pid_file, "haproxy", 5)

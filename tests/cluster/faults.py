@@ -6,6 +6,7 @@ from contextlib import AbstractContextManager, suppress
 
 import psycopg
 
+from tests.chaos.report import Skipped
 from tests.cluster.cluster import Cluster
 from tests.cluster.node import Node
 from tests.cluster.watch import Watch
@@ -109,28 +110,41 @@ def etcd_away(cluster: Cluster, watching: Watching) -> None:
         assert _leading(cluster) is primary, "the lead changed"
 
 
-def rolling_upgrade(cluster: Cluster, watching: Watching) -> None:
-    """The new release's migrations, then its instances, one by one. Nothing is refused."""
-    is_from_old = cluster.is_old
-    with watching(write_gap=REPLACED, may_refuse=False, follows=not is_from_old) as watch:
-        time.sleep(1)
-        if is_from_old:
-            next(iter(cluster.instances.values())).flask("db", "upgrade")
-        else:
-            # Migrations only add: this stands for those of a release to come.
-            cluster.ask("ALTER TABLE social_association ADD COLUMN IF NOT EXISTS added text")
-            cluster.ask("UPDATE alembic_version SET version_num = '9999'")
-        for instance in cluster.instances.values():
+def upgrade(cluster: Cluster, watching: Watching) -> None:
+    """From 1.0.0: this release's migrations, then its instances, one by one. Nothing is refused.
+
+    1.0.0 leaves /readyz when there are later migrations, and not before it stops: the balancer is
+    asked to leave it alone.
+    """
+    if not cluster.is_old:
+        raise Skipped("git doesn't have the commit of 1.0.0")
+    with watching(write_gap=REPLACED, may_refuse=False, follows=False) as watch:
+        watch.wait_until_written(10)
+        first, *_ = instances = cluster.instances.values()
+        first.flask("db", "upgrade")
+        for instance in instances:
             watch.wait_until_written(10)
-            if is_from_old:
-                # 1.0.0 leaves /readyz when there are later migrations, and not before it stops.
-                cluster.balancer.drain(instance.name)
-            else:
-                ready = {each.status("/readyz") for each in cluster.instances.values()}
-                watch.report.check(ready == {200}, NOT_READY, ready)
+            cluster.balancer.drain(instance.name)
             instance.stop()
             instance.start()
             cluster.balancer.undrain(instance.name)
             eventually(lambda name=instance.name: cluster.balancer.is_ready(name), 10)
         watch.wait_until_written(10)
         cluster.is_old = False
+
+
+def rolling_restart(cluster: Cluster, watching: Watching) -> None:
+    """A later release's migrations, then instances replaced one by one. Nothing is refused."""
+    with watching(write_gap=REPLACED, may_refuse=False) as watch:
+        watch.wait_until_written(10)
+        # Migrations only add: this stands for those of a release to come.
+        cluster.ask("ALTER TABLE social_association ADD COLUMN IF NOT EXISTS added text")
+        cluster.ask("UPDATE alembic_version SET version_num = '9999'")
+        for instance in cluster.instances.values():
+            watch.wait_until_written(10)
+            ready = {each.status("/readyz") for each in cluster.instances.values()}
+            watch.report.check(ready == {200}, NOT_READY, ready)
+            instance.stop()
+            instance.start()
+            eventually(lambda name=instance.name: cluster.balancer.is_ready(name), 10)
+        watch.wait_until_written(10)

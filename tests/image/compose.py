@@ -5,6 +5,7 @@ from typing import Any
 
 import yaml
 
+from tests.image.podman import READ_ONLY
 from tests.support.processes import ROOT
 
 
@@ -34,4 +35,4 @@ def options(service: dict[str, Any], secrets: dict[str, str]) -> list[str]:
     for secret in service.get("secrets", []):
         name = secret["source"]
         found.append(f"--volume={secrets[name]}:/run/secrets/{name}:ro")
-    return found + (["--read-only", "--read-only-tmpfs=false"] if service.get("read_only") else [])
+    return found + (READ_ONLY if service.get("read_only") else [])

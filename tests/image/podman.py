@@ -14,9 +14,11 @@ from tests.support.waiting import eventually
 
 DEBIAN = "localhost/debian-python"
 IMAGE = "localhost/social"
+# Of the places that podman would let a container write to, /dev/shm alone, and as small as Docker
+# and Kubernetes have it.
+READ_ONLY = ["--read-only", "--read-only-tmpfs=false", "--tmpfs=/dev/shm:size=64m"]
 # The strictest that the image promises to run under.
-STRICT = ["--read-only", "--read-only-tmpfs=false", "--cap-drop=all"]
-STRICT += ["--security-opt=no-new-privileges"]
+STRICT = [*READ_ONLY, "--cap-drop=all", "--security-opt=no-new-privileges"]
 # Where a machine may not raise its limits, podman's own are refused.
 LIMITS = ["--ulimit=nofile=1024:1024", "--ulimit=nproc=1024:1024"]
 
@@ -76,11 +78,13 @@ class Podman:
         """A container that serves, as strict as may be, until the block is left."""
         port = free_port()
         environment = [f"--env={name}={value}" for name, value in settings.items()]
-        arguments = [*STRICT, *LIMITS, "--network=host", f"--env=PORT={port}"]
+        # The machine's network, of which the world need not see it.
+        place = ["--network=host", "--env=HOST=127.0.0.1", f"--env=PORT={port}"]
+        arguments = [*STRICT, *LIMITS, *place]
         name = self("run", "--detach", *arguments, *environment, *options, IMAGE, *command)
         container = Container(self, name, port)
         try:
-            eventually(container.serves, 2 * START, container.logs)
+            eventually(container.serves, 4 * START, container.logs)
             yield container
         finally:
             self("rm", "--force", "--time=0", name)

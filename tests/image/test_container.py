@@ -78,7 +78,7 @@ def test_term_lets_it_finish_what_it_accepted(podman: Podman) -> None:
     with podman.running(options=options) as container, connect(container.port) as connection:
         connection.sendall(post[:-5])
         podman("kill", "--signal=TERM", container.name)
-        eventually(lambda: "Handling signal: term" in container.logs())
+        eventually(lambda: "Handling signal: term" in container.logs(), 20)
         connection.sendall(post[-5:])
         assert receive(connection).status == 201
         with within(20):

@@ -81,6 +81,10 @@ def test_the_server_is_started_without_a_shell(config: dict[str, Any]) -> None:
     assert (config.get("Entrypoint"), config["Cmd"]) == (None, ["gunicorn", "wsgi:app"])
 
 
+def test_it_listens_to_all_of_its_network(config: dict[str, Any]) -> None:
+    assert {"HOST=0.0.0.0", "PORT=8000"} <= set(config["Env"])
+
+
 def test_labels_say_what_it_is(config: dict[str, Any]) -> None:
     labels = config["Labels"]
     assert labels["org.opencontainers.image.version"] == service.__version__

@@ -3,17 +3,21 @@
 import time
 from collections import Counter
 
+import pytest
+
 from tests.deploy import shape
 from tests.deploy.stack import Place
 from tests.deploy.upstream import Upstream
 from tests.deploy.wire import Answer, request, send
-from tests.support.factories import PATH, as_user
+from tests.support.factories import PATH, as_admin, as_user
 
 
-def burst(place: Place, address: str, count: int, headers: dict[str, str]) -> list[Answer]:
+def burst(
+    place: Place, address: str, count: int, headers: dict[str, str], path: str = PATH
+) -> list[Answer]:
     """As many requests, as fast as they go: in one piece, on one connection."""
-    more = request(PATH, headers=headers, last=False) * (count - 1)
-    return send(place.port, more, request(PATH, headers=headers), address=address)
+    more = request(path, headers=headers, last=False) * (count - 1)
+    return send(place.port, more, request(path, headers=headers), address=address)
 
 
 def statuses(found: list[Answer]) -> Counter[int]:
@@ -59,6 +63,32 @@ def test_the_rate_of_a_token_under_a_public_key_is_counted_too(
     # Of an ECDSA signature the second half has a twin, which anybody can calculate.
     found = burst(alone, address, 50, {"Authorization": f"{signed}.{first}{other}"})
     assert statuses(found)[429] > 20
+
+
+@pytest.mark.parametrize(
+    "path", ["lookup/", "lookup", "search/?created_by=7", "search", "%6Cookup/", "./search/"]
+)
+def test_look_up_of_many_and_search_have_a_rate_of_their_own(
+    upstream: Upstream, alone: Place, address: str, path: str
+) -> None:
+    headers = as_admin()
+    found = burst(alone, address, 90, headers, PATH + path)
+    # 20 at once, and 10 more for each second that the burst lasts.
+    assert 20 <= statuses(found)[200] <= 45
+    shape.check(next(answer for answer in found if answer.status != 200), 429)
+    # Both together, and apart from what else that token may do.
+    assert statuses(burst(alone, address, 20, headers, f"{PATH}lookup/"))[429] > 5
+    assert statuses(burst(alone, address, 30, headers)) == {200: 30}
+    assert statuses(burst(alone, address, 20, as_admin(2), f"{PATH}search/")) == {200: 20}
+
+
+def test_other_operations_are_not_counted_with_them(
+    upstream: Upstream, alone: Place, address: str
+) -> None:
+    headers = as_admin()
+    for path in ("events/", "searches/", "lookup/x"):
+        assert statuses(burst(alone, address, 24, headers, PATH + path)) == {200: 24}, path
+    assert statuses(burst(alone, address, 20, headers, f"{PATH}search/")) == {200: 20}
 
 
 def test_an_address_has_a_rate_over_all_its_tokens(

@@ -12,9 +12,9 @@ from tests.support.http import exchange, request
 CREATE = "/api/v2/user/provider/"
 
 
-def token(user_id: int, *, lifetime: int = 80_000) -> str:
+def token(user_id: int, *, lifetime: int = 80_000, **changes: str) -> str:
     now = int(time.time())
-    return tokens.token(user_id, secret=SECRET, iat=now - 60, exp=now + lifetime)
+    return tokens.token(user_id, secret=SECRET, iat=now - 60, exp=now + lifetime, **changes)
 
 
 def list_path(user_id: int) -> str:
@@ -86,3 +86,11 @@ def does_the_work(name: str, port: int) -> None:
     status, answer = ask(port, "GET", list_path(other), token(other))
     if status != 200 or len(answer) != PER_USER or {row["user_id"] for row in answer} != {other}:
         raise SystemExit(f"{name} answered the list of {PER_USER} with {status} {answer}.")
+
+
+def finds(port: int, line: str) -> None:
+    """Raises: SystemExit, unless the search of a line of `load.write_searches` finds something."""
+    _, bearer, target = line.split()
+    status, answer = ask(port, "GET", target, bearer)
+    if status != 200 or not answer["associations"]:
+        raise SystemExit(f"{target} was answered with {status} {answer}.")

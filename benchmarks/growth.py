@@ -5,15 +5,17 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import median
 
-from benchmarks import load, machine
+from benchmarks import checks, load, machine
 from benchmarks.compare import OPERATIONS, OTHERS, WARM_UP_SECONDS, Measure, measure
 from benchmarks.contestants import SERVICE, running
-from benchmarks.postgres import Server
+from benchmarks.postgres import Server, makers
 from benchmarks.pruning import Beside, pruning
 
 # The same at every size, and more than a worker is likely to remember: what differs
 # between the sizes must be the table alone.
 TOKENS = 20_000
+# By rows alone, with tokens and targets of their own.
+SEARCHES = ("search", "search by maker")
 WORKERS = (1, 2, 4)
 CONNECTIONS = (1, 4, 16, 64, 256)
 # What a round creates would change the size of a table like this, and reach its users' cap.
@@ -59,6 +61,8 @@ def growth(
         server.create(f"rows-{size}")
         users = server.fill(f"rows-{size}", size, events=True)
         load.write_tokens(directory / f"tokens-{size}", TOKENS, users)
+        load.write_searches(directory / f"search-{size}", TOKENS)
+        load.write_searches(directory / f"search by maker-{size}", TOKENS, makers=makers(size))
 
     def take(
         points: list[Point],
@@ -69,7 +73,9 @@ def growth(
         connections: int,
         workers: int = 1,
     ) -> None:
-        tokens = directory / f"tokens-{size}"
+        files = dict.fromkeys(OPERATIONS, directory / f"tokens-{size}")
+        if points is found.rows:
+            files |= {operation: directory / f"{operation}-{size}" for operation in SEARCHES}
         if size <= SMALL:
             server.fill(f"rows-{size}", size, events=True)
         with running(
@@ -79,9 +85,11 @@ def growth(
             cores=machine.CORES if workers > 1 else machine.CORES[-1:],
             workers=workers,
         ) as at:
-            for operation in OPERATIONS:
-                load.run(at, operation, tokens, WARM_UP_SECONDS, connections)
-                taken = measure(at, operation, round_, tokens, seconds, connections)
+            for operation, file in files.items():
+                if operation in SEARCHES:
+                    checks.finds(at.port, file.read_text().partition("\n")[0])
+                load.run(at, operation, file, WARM_UP_SECONDS, connections)
+                taken = measure(at, operation, round_, file, seconds, connections)
                 points.append(Point(x, taken))
                 say(points[-1])
 
@@ -114,10 +122,16 @@ def medians(points: Sequence[Point], operation: str, value: str) -> dict[int, fl
     }
 
 
+def operations(points: Sequence[Point]) -> list[str]:
+    """What was measured there, in its usual order."""
+    measured = {p.measure.operation for p in points}
+    return [name for name in (*reversed(OPERATIONS), *SEARCHES) if name in measured]
+
+
 def noisy(found: Growth) -> list[str]:
     """A sentence for each size whose rounds mean little, since others had the core too."""
     sentences = []
-    for operation in OPERATIONS:
+    for operation in operations(found.rows):
         for x, others in medians(found.rows, operation, "others").items():
             if others > OTHERS:
                 sentences.append(
@@ -141,7 +155,7 @@ def plot(found: Growth, path: Path) -> None:
         (found.connections, "rate", "connections", "requests/s, one worker"),
     )
     for axis, (points, value, x_label, y_label) in zip(axes, panels, strict=True):
-        for operation in OPERATIONS:
+        for operation in operations(points):
             line = medians(points, operation, value)
             axis.plot(list(line), list(line.values()), marker="o", label=operation)
         axis.set_xscale("log")

@@ -1,7 +1,8 @@
 -- The requests of one run of wrk. Arguments: operation, file of tokens, prefix of the ext_ids.
--- Every request carries the next token; every create is a new pair for that token's user.
+-- Every request carries the next token; every create is a new pair for that token's user. A search
+-- has its target behind the token.
 
-local users, tokens = {}, {}
+local users, tokens, targets = {}, {}, {}
 local operation, prefix
 local n = 0
 
@@ -9,9 +10,10 @@ function init(args)
    operation, prefix = args[1], args[3]
    for line in io.lines(args[2]) do
       -- Ids stay strings: a number of Lua's loses digits past 2^53.
-      local user, token = line:match("^(%d+) (.+)$")
+      local user, token, target = line:match("^(%d+) (%S+) ?(.*)$")
       users[#users + 1] = user
       tokens[#tokens + 1] = "Bearer " .. token
+      targets[#targets + 1] = target
    end
 end
 
@@ -43,6 +45,9 @@ function request()
    n = n + 1
    local i = (n - 1) % #tokens + 1
    local headers = {["Authorization"] = tokens[i]}
+   if targets[i] ~= "" then
+      return wrk.format("GET", targets[i], headers)
+   end
    if operation == "list" then
       return wrk.format("GET", "/api/v2/user/" .. users[i] .. "/provider/", headers)
    end

@@ -137,7 +137,7 @@ def costs(starts: Sequence[cost.Start]) -> str:
 
 
 def grown(found: growth.Growth) -> str:
-    operations = list(reversed(compare.OPERATIONS))
+    operations = growth.operations(found.rows)
     by_rows = {op: growth.medians(found.rows, op, "p50") for op in operations}
     sizes = sorted(by_rows["list"])
     rows = [[f"{size:,}", *(f"{by_rows[op][size]:.3f}" for op in operations)] for size in sizes]
@@ -149,6 +149,7 @@ def grown(found: growth.Growth) -> str:
     text += f"\nWanted: from 10,000 to 10,000,000 rows at most {growth.WANTED}.\n"
     if sentences := growth.noisy(found):
         text += "\n" + "".join(f"- {sentence}" for sentence in sentences)
+    operations = growth.operations(found.workers)
     for name, points in (("workers", found.workers), ("connections", found.connections)):
         rate = {op: growth.medians(points, op, "rate") for op in operations}
         p99 = {op: growth.medians(points, op, "p99") for op in operations}
@@ -218,9 +219,10 @@ def write(found: dict[str, dict[str, Any]]) -> None:
         text += (
             "This service alone. Rows: one connection, a database of each size, in alternating "
             f"rounds; {growth.TOKENS:,} tokens of users all over the table, whose rows lie apart;"
-            " as many events as rows. Workers have all cores, which they share with PostgreSQL and"
-            " wrk. Pruning: creates on one worker, by turns alone and while `flask events prune`"
-            " deletes the events of the largest table, on PostgreSQL's core.\n\n"
+            " as many events as rows. A search shows 100 associations, from anywhere in the table or"
+            " those that one of many makers made. Workers have all cores, which they share with"
+            " PostgreSQL and wrk. Pruning: creates on one worker, by turns alone and while `flask"
+            " events prune` deletes the events of the largest table, on PostgreSQL's core.\n\n"
         )
         grown_ = growth_of(part)
         growth.plot(grown_, PLOT)

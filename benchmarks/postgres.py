@@ -16,6 +16,8 @@ ROOT = Path(__file__).parents[1]
 SECRET = "a-secret-for-benchmarks-of-32-bytes-and-more"
 FIRST_USER = 1_000_000_001
 PER_USER = 10
+# Of this many rows one maker made each fiftieth, for somebody else: a page of a search.
+PER_MAKER = 5_000
 PROVIDERS = ("facebook", "google", "linkedin", "external")
 METADATA = '{"plan": "team", "seats": 12, "tags": ["a", "b"], "trial": false}'
 # The i-th association: the nth of its user, with the same scatter as in load.lua but another
@@ -33,7 +35,7 @@ SELECT user_id, provider, ext_id,
     CASE WHEN provider <> 'external' THEN 'https://www.' || provider || '.com/' || ext_id END,
     provider <> 'external',
     CASE WHEN provider = 'external' THEN %(metadata)s::json END,
-    user_id, now(), now()
+    CASE WHEN i %% 50 = 0 THEN {FIRST_USER - 1} - i / {PER_MAKER} ELSE user_id END, now(), now()
 FROM ({MADE}) made
 """
 # Older than they are kept.
@@ -131,6 +133,11 @@ def without_indexes(connection: psycopg.Connection[Any], table: str) -> Iterator
         connection.execute(statement)
     for name, definition in keys:
         connection.execute(f"ALTER TABLE {table} ADD CONSTRAINT {name} {definition}")
+
+
+def makers(rows: int) -> range:
+    """Who made associations of others, in a table of so many rows."""
+    return range(FIRST_USER - 1, FIRST_USER - 1 - -(-rows // PER_MAKER), -1)
 
 
 def service_environment(url: str) -> dict[str, str]:

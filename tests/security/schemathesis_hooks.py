@@ -27,7 +27,9 @@ def before_call(context: Any, case: Any, kwargs: Any) -> None:
             body["to_user_id"] = 7 if user_id != 7 else 9
     if user_id is not None and "user_id" in query:
         query["user_id"] = user_id
-    if case.method == "GET" and query:
+    query.pop("cursor", None)  # which only the service makes
+    query = {name: _plain(name, value) for name, value in query.items()}
+    if case.method == "GET" and case.operation.path.endswith("/provider/") and query:
         if "user_id" in query:
             query = {"user_id": query["user_id"]}
         elif not all(name in query for name in PAIR):
@@ -47,8 +49,13 @@ def before_call(context: Any, case: Any, kwargs: Any) -> None:
         case.query = query
 
 
+_INTEGERS = ("user_id", "to_user_id", "created_by", "ext_id", "limit", "after")
+
+
 def _plain(name: str, value: Any) -> Any:
-    if name in ("user_id", "to_user_id", "ext_id") and isinstance(value, float):
+    if isinstance(value, list):  # of user_ids or ext_ids
+        return [_plain(name.removesuffix("s"), one) for one in value]
+    if name in _INTEGERS and isinstance(value, float):
         return int(value)
     if name == "metadata" and isinstance(value, str):
         try:

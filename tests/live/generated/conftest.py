@@ -96,12 +96,24 @@ def client(generated: str, service: Server, user: int) -> Iterator[Client]:
 
 
 @pytest.fixture
-def transfers(generated: str, service: Server) -> Iterator[Client]:
-    """The admins' operation, for one."""
+def admin(generated: str, service: Server) -> Iterator[Any]:
+    """An admin, as the generated client knows one."""
     package = importlib.import_module("generated_client")
     token = service.mint(1, "--role", "admin")
     with package.AuthenticatedClient(base_url=service.url, token=token) as authenticated:
-        yield Client(authenticated, "transfers")
+        yield authenticated
+
+
+@pytest.fixture
+def transfers(admin: Any) -> Client:
+    """The operation that moves associations."""
+    return Client(admin, "transfers")
+
+
+@pytest.fixture
+def directory(admin: Any) -> Client:
+    """The operations on many associations."""
+    return Client(admin, "directory")
 
 
 @pytest.fixture

@@ -113,6 +113,31 @@ def test_one_and_then_all_are_transferred(
     assert client.list_for_user(user).parsed == []
 
 
+def test_identities_and_users_are_looked_up(
+    directory: Client, models: Any, facebook: Any, external: Any, user: int
+) -> None:
+    body = models.LookupByIdentity(provider="facebook", ext_ids=[f"fb-{user}", "none"])
+    by_identity = directory.lookup(body=body).parsed
+    (found,) = by_identity.associations
+    assert isinstance(found, models.DetailedOtherProvider)
+    assert (found.user_id, found.created_by) == (user, user)
+    assert found.created_at.tzinfo is not None
+    assert by_identity.not_found == ["none"]
+    by_user = directory.lookup(body=models.LookupByUser(user_ids=[user, 10**9])).parsed
+    assert [one.ext_id for one in by_user.associations] == [f"fb-{user}", f"ex-{user}"]
+    assert by_user.not_found == [10**9]
+
+
+def test_a_search_is_followed(
+    directory: Client, models: Any, facebook: Any, external: Any, user: int
+) -> None:
+    first = directory.search(created_by=user, limit=1).parsed
+    second = directory.search(created_by=user, limit=1, cursor=first.next_cursor).parsed
+    found = [*first.associations, *second.associations]
+    assert [one.provider for one in found] == ["external", "facebook"]
+    assert second.next_cursor is None
+
+
 def test_a_refusal_is_read(client: Client, models: Any, user: int) -> None:
     body = models.CreateOtherProvider(user_id=user, provider="facebook", ext_id="")
     refused = client.create(body=body)

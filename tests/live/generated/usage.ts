@@ -42,3 +42,15 @@ export function shown(
 export function codes(problem: Schemas["Problem"]): string[] {
   return problem.errors.map((one) => ("field" in one ? one.messages[0].code : one.code));
 }
+
+export const byIdentity: Body<"directory_lookup"> = { provider: "facebook", ext_ids: ["fb-1", 5] };
+export const byUser: Body<"directory_lookup"> = { user_ids: [7, "8"] };
+// @ts-expect-error: identities are those of a provider.
+export const ofNobody: Body<"directory_lookup"> = { ext_ids: ["fb-1"] };
+
+type Page = operations["directory_search"]["responses"][200]["content"]["application/json"];
+
+export function proven(page: Page, makers: number[]): [string[], string | null] {
+  const found = page.associations.filter((one) => makers.includes(one.created_by));
+  return [found.map((one) => one.ext_id), page.next_cursor];
+}

@@ -51,6 +51,6 @@ export const ofNobody: Body<"directory_lookup"> = { ext_ids: ["fb-1"] };
 type Page = operations["directory_search"]["responses"][200]["content"]["application/json"];
 
 export function proven(page: Page, makers: number[]): [string[], string | null] {
-  const found = page.associations.filter((one) => makers.includes(one.created_by));
+  const found = page.associations.filter((one) => makers.indexOf(one.created_by) >= 0);
   return [found.map((one) => one.ext_id), page.next_cursor];
 }

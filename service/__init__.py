@@ -24,6 +24,7 @@ docs/request.md follows one request through them.
 
 import os
 from collections.abc import Mapping
+from pathlib import Path
 
 from flask import Flask
 from flask_migrate import Migrate
@@ -53,7 +54,13 @@ def create_app(environ: Mapping[str, str] = os.environ) -> Flask:
 
     Raises:
         ConfigError: a setting is missing or senseless; it exits with a sentence.
+        SystemExit: the package was installed without the tree that it belongs to.
     """
+    if not Path(MIGRATIONS).is_dir():
+        raise SystemExit(
+            f"There is no {MIGRATIONS}: the service runs from its whole tree. "
+            "Install it there with pip install --editable, as make run does."
+        )
     settings = config.load(environ)
     logs.init_app(settings.log_level, settings.log_format)
     app = App(__name__)

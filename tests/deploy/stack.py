@@ -128,6 +128,18 @@ class Nginx:
     def start(self) -> None:
         subprocess.run(self._command, check=True, start_new_session=True)
 
+    def reload(self) -> None:
+        """Returns when those of its processes that know the old files have ended."""
+        pid = int((self.place.prefix / "run/nginx.pid").read_text())
+        children = Path(f"/proc/{pid}/task/{pid}/children")
+        old = set(children.read_text().split())
+        os.kill(pid, signal.SIGHUP)
+        wait_until(
+            lambda: not old & set(children.read_text().split()),
+            "nginx has read its files",
+            self.place.error_log,
+        )
+
     def stop(self) -> None:
         self.terminate(self.place.prefix)
 

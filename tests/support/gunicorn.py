@@ -97,6 +97,7 @@ def serving(
     binds_itself: bool = False,
     is_migrated: bool = False,
     patience: float = 10,
+    cwd: Path = ROOT,
     **settings: str,
 ) -> Iterator[Server]:
     """Run gunicorn with the repository's settings on a free port until the block is left.
@@ -108,6 +109,7 @@ def serving(
             Without it nobody else can take the port before it does.
         is_migrated: the database is left alone.
         patience: the seconds that it may take to end.
+        cwd: another tree than this one.
     """
     environ = environment(directory, **settings)
     if not is_migrated:
@@ -119,7 +121,7 @@ def serving(
         output = directory / "output"
         descriptors = [listener.fileno()] if listener else []
         command = [*GUNICORN, *options, app]
-        process = launch(command, environ | bind, output, descriptors=descriptors)
+        process = launch(command, environ | bind, output, cwd=cwd, descriptors=descriptors)
         server = Server(directory, port, environ, process)
         try:
             wait_until_it_serves(process, lambda: server.get("/healthz").status == 200, output)

@@ -1,7 +1,6 @@
 """`flask associations …`"""
 
-import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
@@ -9,7 +8,7 @@ from pathlib import Path
 import click
 
 from service import database, strict_json
-from service.commands import exporting, files, importing
+from service.commands import exporting, files, importing, rekeying
 from service.commands.group import PROVIDER, USER_ID, Failure, Group
 from service.commands.lines import Line, Source, csv_lines, json_lines
 from service.commands.progress import progress
@@ -24,6 +23,7 @@ FORMATS = ("jsonl", "csv")
 AT_ONCE = {"postgresql": 2_000, "sqlite": 500}
 """Lines in a transaction: a tenth of a second at most, for which others may have to wait."""
 
+_RENAME = ("old", "new")
 STOPPED = "Stopped. Run it again to go on: what is there stays as it is."
 
 
@@ -51,22 +51,17 @@ def import_(
         report = importing.Report(files.opened_errors(stack, errors, file))
         database.check()
         on = stack.enter_context(apart.connection())
-        write = partial(bulk.create_all, on, by=Origin(created_by))
         rehearsal = stack.enter_context(bulk.Rehearsal())
         importing.run(
             _lines(source, form, file),
             report,
-            write=None if dry_run else write if on.is_postgresql else _with_pauses(write),
+            write=None if dry_run else partial(bulk.create_all, on, by=Origin(created_by)),
             rehearse=partial(rehearsal.create_all, on) if dry_run or max_errors else None,
             at_once=AT_ONCE["postgresql" if on.is_postgresql else "sqlite"],
             most_refused=max_errors,
             progress=stack.enter_context(progress(source)),
         )
-    click.echo(strict_json.dumps(report.counts))
-    if report.refused:
-        if errors is None:
-            click.echo("Some were refused; --errors FILE says which, and why.", err=True)
-        raise click.exceptions.Exit(1)
+    _end(report, errors)
 
 
 @group.command("export")
@@ -92,6 +87,35 @@ def export(file: Path | None, provider: str | None, user_id: int | None, form: s
     click.echo(strict_json.dumps(last), err=True)
 
 
+@group.command("rekey")
+@click.argument("file")
+@click.option("--provider", type=PROVIDER, required=True, help="Whose ext_ids they are.")
+@click.option("--dry-run", is_flag=True, help="Write nothing, count the same.")
+@click.option("--errors", type=click.Path(path_type=Path), help="Gets the refused lines, and why.")
+def rekey(file: str, provider: str, dry_run: bool, errors: Path | None) -> None:
+    """Give new ext_ids for old ones: FILE is CSV with the columns old and new.
+
+    Lines that change places with one another are done together, or refused together. Exit code
+    0: all were changed; 1: some were refused; 2: it could not be done to the end.
+    """
+    with files.explained("Stopped."), ExitStack() as stack:
+        source = Source(files.opened(stack, file))
+        report = importing.Report(files.opened_errors(stack, errors, file), rekeying.OUTCOMES)
+        database.check()
+        on = stack.enter_context(apart.connection())
+        lines = csv_lines(source, _RENAME, _RENAME)
+        rekeying.run(lines, report, on, provider, dry_run=dry_run)
+    _end(report, errors)
+
+
+def _end(report: importing.Report, errors: Path | None) -> None:
+    click.echo(strict_json.dumps(report.counts))
+    if report.refused:
+        if errors is None:
+            click.echo("Some were refused; --errors FILE says which, and why.", err=True)
+        raise click.exceptions.Exit(1)
+
+
 def _lines(source: Source, form: str | None, file: str) -> Iterable[Line]:
     if not _is_csv(form, file):
         return json_lines(source)
@@ -101,15 +125,3 @@ def _lines(source: Source, form: str | None, file: str) -> Iterable[Line]:
 
 def _is_csv(form: str | None, file: str) -> bool:
     return file.endswith(".csv") if form is None else form == "csv"
-
-
-def _with_pauses(write: importing.Write) -> importing.Write:
-    """SQLite has one writer at a time: half of the time is left to others."""
-
-    def write_and_pause(new: Sequence[bulk.New]) -> Sequence[str]:
-        begin = time.monotonic()
-        outcomes = write(new)
-        time.sleep(time.monotonic() - begin)
-        return outcomes
-
-    return write_and_pause

@@ -11,13 +11,13 @@ from marshmallow import ValidationError
 
 from service.commands.lines import Line
 from service.schemas.lines import KEPT, LineSchema
-from service.store import bulk
+from service.store import bulk, rekeying
 from service.web.errors import Entry
 from service.web.parser import entries_of, with_few_unknown, with_listed_provider
 
 INVALID = "invalid"
 OUTCOMES = (bulk.CREATED, bulk.UNCHANGED, bulk.CONFLICT, INVALID)
-REFUSED = (bulk.CONFLICT, INVALID)
+REFUSED = (bulk.CONFLICT, INVALID, rekeying.MISSING)
 # The same for each: never whose the pair is.
 _TAKEN = [Entry("unique", "This provider and ext_id are linked already, or with other values.")]
 LONGEST_TEXT = 255
@@ -50,8 +50,8 @@ def judge(line: Line) -> Judged:
 class Report:
     """Counts what came of the lines, and writes down those that were refused."""
 
-    def __init__(self, errors: TextIO) -> None:
-        self.counts = Counter(dict.fromkeys(OUTCOMES, 0))
+    def __init__(self, errors: TextIO, outcomes: Sequence[str] = OUTCOMES) -> None:
+        self.counts = Counter(dict.fromkeys(outcomes, 0))
         self._errors = errors
 
     @property

@@ -77,6 +77,7 @@ class Connection:
         """Either all that is done within, or nothing of it; nothing at all without `keep`."""
         # SQLite: to lock at once is the way not to be refused half-way.
         self.begin(modes, for_writing=keep)
+        began = time.monotonic()
         try:
             yield
             self.script("COMMIT" if keep else "ROLLBACK")
@@ -85,6 +86,9 @@ class Connection:
         except BaseException:
             self.rollback()
             raise
+        if keep and not self.is_postgresql:
+            # There is one writer at a time: half of the time is left to others.
+            time.sleep(time.monotonic() - began)
 
     def begin(self, modes: str = "", *, for_writing: bool = False) -> None:
         """Begin a transaction that goes on until `rollback`, or the connection's end.

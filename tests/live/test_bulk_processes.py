@@ -22,6 +22,8 @@ from tests.support.processes import ROOT
 from tests.support.waiting import eventually
 
 FLASK = Path(sys.executable).with_name("flask")
+PATIENCE = 120
+"""Seconds that a busy machine may take."""
 IMPORT = [FLASK, "associations", "import", "--created-by", "1"]
 
 
@@ -69,14 +71,14 @@ def test_stopped_in_the_middle_it_goes_on_when_run_again(
         eventually(is_half_done, 30)
         process.send_signal(number)
         if number == signal.SIGINT:
-            out, err = process.communicate(timeout=30)
+            out, err = process.communicate(timeout=PATIENCE)
             assert (process.returncode, out) == (2, b"")
             assert err == b"Error: Stopped. Run it again to go on: what is there stays as it is.\n"
-        assert process.wait(30) != 0
+        assert process.wait(PATIENCE) != 0
     there = len(stored.rows())
     assert 0 < there < 3_000
     with importing(database_url) as process:
-        out, _ = process.communicate(text.encode(), timeout=60)
+        out, _ = process.communicate(text.encode(), timeout=PATIENCE)
     expected = {"created": 3_000 - there, "unchanged": there, "conflict": 0, "invalid": 0}
     assert (process.returncode, json.loads(out)) == (0, expected)
     assert len(stored.rows()) == 3_000
@@ -101,7 +103,7 @@ def test_a_terminal_sees_how_far_it_is(app: Flask, database_url: str, tmp_path: 
     with suppress(OSError):  # the other end is closed
         while some := os.read(ours, 1000):
             seen += some
-    out, _ = process.communicate(timeout=30)
+    out, _ = process.communicate(timeout=PATIENCE)
     os.close(ours)
     assert json.loads(out)["created"] == 600
     assert b"100%" in seen

@@ -1,4 +1,4 @@
-"""The database: `execute` is the one way in.
+"""The database: `execute` is the way in, `replica.read` for what may be a moment old.
 
 Each statement is a transaction of its own (autocommit), in one round trip; what takes several is
 a `Transaction`. Either has its answer within two seconds, or raises; nothing is half done.

@@ -25,7 +25,7 @@ from prometheus_client import (
 from prometheus_client.registry import REGISTRY
 
 CONTENT_TYPE = CONTENT_TYPE_LATEST
-FILE_BYTES = 128 * 1024  # what all labels need, and half of that again
+FILE_BYTES = 256 * 1024  # what all labels need, and half of that again
 _KINDS = ("counter", "histogram", "gauge_livesum")
 
 logger = logging.getLogger(__name__)

@@ -68,15 +68,12 @@ class PageQuerySchema(RequestSchema):
         if len(found) <= limit:
             return None
         return cursors.encode(
-            [getattr(found[limit - 1], name) for name in self.start], self._digested(query)
+            [getattr(found[limit - 1], name) for name in self.start], self._asked(query)
         )
 
     def _position(self, data: Mapping[str, Any]) -> list[Any]:
         kinds = map(type, self.start.values())
-        return cursors.decode(data["cursor"], self._digested(data), *kinds)
+        return cursors.decode(data["cursor"], self._asked(data), *kinds)
 
     def _asked(self, data: Mapping[str, Any]) -> dict[str, Any]:
         return {name: data.get(name) for name in self.filters}
-
-    def _digested(self, data: Mapping[str, Any]) -> dict[str, Any]:
-        return {**self._asked(data), "by": [*self.start]}

@@ -20,7 +20,7 @@ machine.demand(
     *("django", "rest_framework", "flask", "jwt", "psycopg", "matplotlib"),
 )
 
-from benchmarks import compare, cost, growth, page, postgres  # noqa: E402 - after the demand
+from benchmarks import bulk, compare, cost, growth, page, postgres  # noqa: E402 - after the demand
 from benchmarks.contestants import BESIDE, CONTESTANTS  # noqa: E402 - likewise
 
 
@@ -48,13 +48,16 @@ def arguments(given: Sequence[str] | None = None) -> argparse.Namespace:
         default=[10**4, 10**6, 10**7],
         help="sizes of the table for growth (10000 1000000 10000000; these take 8 GB of disk)",
     )
+    parser.add_argument(
+        "--bulk-rows", type=int, default=10**6, help="of an import and an export (1000000)"
+    )
     parser.add_argument("--directory", type=Path, help="where PostgreSQL keeps its data")
     parser.add_argument("--write", action="store_true", help="write RESULTS.md (and growth.png)")
     options = parser.parse_args(given)
     options.parts = options.parts or ["compare", "cost"]
     if unknown := set(options.parts) - set(PARTS):
         parser.error(f"there is no part {' or '.join(sorted(unknown))}")
-    if min(options.rounds, options.seconds, options.connections, *options.rows) < 1:
+    if min(options.rounds, options.seconds, options.connections, options.bulk_rows, *options.rows) < 1:
         parser.error("numbers begin at 1")
     if options.beside is None and BESIDE.name in (options.only or ()):
         parser.error("--only beside needs --beside DIRECTORY")
@@ -139,7 +142,20 @@ def measure_growth(
     return asdict(found), page.grown(found)
 
 
-MEASURES = {"compare": measure_compare, "cost": measure_cost, "growth": measure_growth}
+def measure_bulk(
+    server: postgres.Server, directory: Path, options: argparse.Namespace
+) -> tuple[Any, str]:
+    rows, rounds = options.bulk_rows, options.rounds
+    found = bulk.bulk(server, directory, rows=rows, rounds=rounds, say=say)
+    return [asdict(one) for one in found], page.bulk_of(found)
+
+
+MEASURES = {
+    "compare": measure_compare,
+    "cost": measure_cost,
+    "growth": measure_growth,
+    "bulk": measure_bulk,
+}
 PARTS = tuple(MEASURES)
 
 if __name__ == "__main__":

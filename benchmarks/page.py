@@ -6,7 +6,7 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-from benchmarks import compare, cost, growth, pruning
+from benchmarks import bulk, compare, cost, growth, pruning
 from benchmarks.compare import Measure
 
 HERE = Path(__file__).parent
@@ -180,6 +180,25 @@ def pruned(found: Sequence[pruning.Beside]) -> str:
     return table([*head, "p99 ms"], rows)
 
 
+def bulk_of(found: Sequence[bulk.Round]) -> str:
+    middle_of = bulk.medians(found)
+    rows = []
+    for name, ours, copys in (("import", "imported", "copied_in"), ("export", "exported", "copied_out")):
+        ratios = [one.ratio(name) for one in found]
+        rows.append(
+            (
+                name,
+                f"{middle_of[ours]:,.0f}",
+                f"{middle_of[copys]:,.0f}",
+                " ".join(f"{ratio:.2f}" for ratio in ratios),
+                f"**{median(ratios):.2f}**",
+                f"≥ {bulk.WANTED[name]}",
+            )
+        )
+    head = [f"{found[0].rows:,} rows", "rows/s", "COPY's rows/s", "by round", "median", "wanted"]
+    return table(head, rows)
+
+
 def measures_of(part: dict[str, Any]) -> list[Measure]:
     return [Measure(**measure) for measure in part["found"]]
 
@@ -227,4 +246,12 @@ def write(found: dict[str, dict[str, Any]]) -> None:
         grown_ = growth_of(part)
         growth.plot(grown_, PLOT)
         text += grown(grown_) + f"\n![the same as curves]({PLOT.name})\n"
+    if part := record.get("bulk"):
+        text += "\n## Many rows\n\n" + circumstances(part)
+        text += (
+            "`flask associations import` and `export` as whole processes, PostgreSQL on the other "
+            "core, against COPY of the same rows into a table of the same columns, key and index, "
+            "and out of it. An import judges each line and writes an event for each row.\n\n"
+        )
+        text += bulk_of([bulk.Round(**one) for one in part["found"]])
     PAGE.write_text(text.rstrip() + "\n")

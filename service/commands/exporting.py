@@ -3,6 +3,7 @@
 import csv
 import io
 from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
 
 from service import strict_json
@@ -12,16 +13,19 @@ _NAMES = tuple(DetailedSchema().fields)
 
 
 class Counted:
-    """Counts rows on their way."""
+    """Rows, counted; the next are fetched while those before are written."""
 
     def __init__(self, rows: Iterator[Sequence[Any]]) -> None:
         self._rows = rows
         self.count = 0
 
     def __iter__(self) -> Iterator[Sequence[Any]]:
-        for some in self._rows:
-            self.count += len(some)
-            yield some
+        with ThreadPoolExecutor(max_workers=1) as database:
+            fetched: Future[Sequence[Any]] = database.submit(next, self._rows, ())
+            while some := fetched.result():
+                fetched = database.submit(next, self._rows, ())
+                self.count += len(some)
+                yield some
 
 
 def json_lines(rows: Iterable[Sequence[Any]]) -> Iterator[bytes]:

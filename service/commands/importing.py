@@ -10,6 +10,7 @@ from typing import Any, NamedTuple, TextIO
 from marshmallow import ValidationError
 
 from service.commands.lines import Line
+from service.schemas.associations import CreateSchema
 from service.schemas.lines import KEPT, LineSchema
 from service.store import bulk, rekeying
 from service.web.errors import Entry
@@ -23,7 +24,7 @@ _TAKEN = [Entry("unique", "This provider and ext_id are linked already, or with 
 LONGEST_TEXT = 255
 """Characters of a refused line's provider and ext_id that are repeated."""
 
-_schema = LineSchema()
+_line, _create = LineSchema(), CreateSchema()
 
 
 class Judged(NamedTuple):
@@ -38,8 +39,10 @@ def judge(line: Line) -> Judged:
     """By the schema of a create. The application's context is needed for `PROVIDERS`."""
     if line.refusal is not None:
         return Judged(line, None, [line.refusal])
+    # The same rules; to look for fields that are not there takes a fifth of the time.
+    schema = _create if KEPT.isdisjoint(line.fields) else _line
     try:
-        fields = _schema.load(with_listed_provider(with_few_unknown(line.fields, _schema)))
+        fields = schema.load(with_listed_provider(with_few_unknown(line.fields, schema)))
     except ValidationError as error:
         messages = error.normalized_messages()  # type: ignore[no-untyped-call]
         return Judged(line, None, entries_of(messages))

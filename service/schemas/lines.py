@@ -11,7 +11,7 @@ from service.schemas.fields import Message
 from service.schemas.moments import Moment
 from service.schemas.requests import RequestSchema
 
-KEPT = ("created_at", "updated_at", "created_by")
+KEPT = frozenset({"created_at", "updated_at", "created_by"})
 
 
 class LineSchema(CreateSchema):

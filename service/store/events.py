@@ -12,6 +12,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from service.database import Unavailable, execute
+from service.database.replication import FENCE
 from service.database.statements import Run, Statement, Transaction
 from service.models import Event, EventCounter
 
@@ -118,6 +119,8 @@ def feed(after: int, limit: int) -> Sequence[Row]:
     # Looked at afterwards: else what is pruned in between would be missing without a word.
     if after < execute(_counter)[0].pruned_id:
         raise Gone
+    if rows:
+        execute(FENCE)  # the ids that somebody has read are given to nothing else
     return rows
 
 
@@ -185,6 +188,14 @@ def next_after(after: int) -> Row | None:
         number()
         found = execute(_feed, {"after": after, "limit": 1})
     return found[0] if found else None
+
+
+def next_to_send(after: int) -> Row | None:
+    """The same for whoever passes it on."""
+    found = next_after(after)
+    if found:
+        execute(FENCE)  # as in `feed`
+    return found
 
 
 def last_id() -> int:

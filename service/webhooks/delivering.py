@@ -99,7 +99,7 @@ class Delivery:
     async def _try_once(self, name: str, url: str, last: int) -> bool:
         while not self._ending.is_set():
             state = webhooks.state(url)
-            event = events.next_after(state.acknowledged_id)
+            event = events.next_to_send(state.acknowledged_id)
             if event is None or event.id > last:
                 return True
             if state.stopped_at is not None or not await self._attempt(name, state, event):
@@ -130,7 +130,7 @@ class Delivery:
         """Make the attempt that is due, if one is; gives the seconds until there may be another."""
         state = webhooks.state(url)
         # Read anew before each attempt: it may have been erased or pruned.
-        event = None if state.stopped_at else events.next_after(state.acknowledged_id)
+        event = None if state.stopped_at else events.next_to_send(state.acknowledged_id)
         if event is None:
             return self._times.poll
         if event.id == state.failing_id:

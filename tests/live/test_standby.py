@@ -10,10 +10,10 @@ from flask import Flask
 
 from service.database import Unavailable, apart, replica
 from service.database.replica import LAG, Replica
-from service.store import admins, associations, bulk
+from service.store import admins, associations, bulk, events
 from tests.support import stored
 from tests.support.databases import application, in_context, migrate
-from tests.support.factories import as_admin, as_user, facebook, path_of
+from tests.support.factories import PATH, as_admin, as_user, facebook, path_of
 from tests.support.standby import Pair, pair
 from tests.support.stored import BY, link
 from tests.support.waiting import eventually
@@ -26,6 +26,7 @@ MOVE_ONE = "POST", f"{path_of(10)}transfer/", {"to_user_id": 11} | PAIR
 MOVE_ALL = "POST", f"{path_of(12)}transfer/", {"to_user_id": 13, "all": True}
 REVOKE = "", "", None  # the command's
 OTHER = "POST", path_of(7), facebook(ext_id="canceled")
+FEED = "GET", f"{PATH}events/", None
 IMPORT = "", "", stored.association(ext_id="imported")  # a command's too
 EACH = CREATE, DELETE, ERASE, MOVE_ONE, MOVE_ALL, REVOKE
 OWNERS = "SELECT user_id FROM social_association WHERE user_id > 9 ORDER BY 1"
@@ -63,6 +64,20 @@ def test_what_was_acknowledged_is_on_the_promoted_standby(both: Pair) -> None:
         assert both.ask(OWNERS, both.standby) == [(10,), (12,)]
     # Each acknowledgement would have been of something that is lost now.
     assert again == [503] * len(EACH)
+
+
+def test_an_id_that_was_read_is_on_the_standby(both: Pair) -> None:
+    """Else another event could get it there, which who follows would take for the one it knows."""
+    with application(both.primary):
+        link()
+    with both.stalled():
+        end = partial(both.end_waits, "pg_terminate_backend", 1)
+        assert _answers(both, (FEED,), end) == [503]
+        assert both.ask("SELECT id FROM social_event", both.primary) == [(1,)]
+
+        assert _answers(both, (FEED,)) == [503]
+        with application(both.primary), pytest.raises(Unavailable):
+            events.next_to_send(0)
 
 
 def test_lists_are_read_on_the_standby_and_go_on_without_the_primary(

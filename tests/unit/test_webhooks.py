@@ -135,7 +135,8 @@ def test_each_retry_waits_longer(receiver: Receiver, app: Flask) -> None:
         eventually(lambda: len(receiver.received) == 4)
     times = [delivery.at for delivery in receiver.received]
     first, second, third = (later - one for one, later in itertools.pairwise(times))
-    assert 0.16 <= first < 0.32 <= second < 0.64 <= third
+    # At least: a busy machine may be late.
+    assert (first >= 0.16, second >= 0.32, third >= 0.64) == (True, True, True)
 
 
 def test_the_pause_doubles_up_to_an_hour() -> None:

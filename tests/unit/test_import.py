@@ -317,6 +317,17 @@ def test_the_errors_file_is_not_the_input(
 
 
 @ON_ONE
+def test_a_file_whose_name_ends_in_csv_is_one(
+    app: Flask, runner: FlaskCliRunner, tmp_path: Path
+) -> None:
+    file = tmp_path / "links.csv"
+    file.write_text("provider,ext_id,user_id\nfacebook,fb-1,7\n")
+    arguments = ["associations", "import", str(file), "--created-by", "1"]
+    assert counts(runner.invoke(args=arguments)) == {"created": 1}
+    assert counts(runner.invoke(args=[*arguments, "--format", "jsonl"])) == {"invalid": 2}
+
+
+@ON_ONE
 def test_a_file_that_is_not_there_is_a_sentence(app: Flask, runner: FlaskCliRunner) -> None:
     result = runner.invoke(args=["associations", "import", "/no/such", "--created-by", "1"])
     assert result.exit_code == 2

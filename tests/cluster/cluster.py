@@ -104,6 +104,12 @@ class Cluster:
             cursor = connection.execute(statement)
             return cursor.fetchall() if cursor.description else []
 
+    def connections(self, role: str) -> int:
+        """How many it has on the primary."""
+        query = f"SELECT count(*) FROM pg_stat_activity WHERE usename = '{role}'"
+        ((count,),) = self.ask(query)
+        return int(count)
+
     def publish(self) -> None:
         """Make the list that the readers read."""
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=10)

@@ -71,14 +71,33 @@ def primary_frozen(cluster: Cluster, watching: Watching) -> None:
         watch.wait_until_written(10)
 
 
+def replicas_frozen(cluster: Cluster, watching: Watching) -> None:
+    """Both replicas hang: commits wait, until they use up the role's connections. Lists go on."""
+    with watching(write_gap=FAILED_OVER) as watch:
+        watch.wait_until_written(10)
+        # So that it doesn't take minutes; create-roles.sh has 120.
+        most = cluster.connections("social") + 10
+        cluster.ask(f"ALTER ROLE social CONNECTION LIMIT {most}")
+        replicas = cluster.replicas()
+        watch.fault()
+        for replica in replicas:
+            replica.freeze()
+        eventually(lambda: cluster.connections("social") >= most, FAILED_OVER)
+        time.sleep(8)  # the balancer has seen it by then
+        for replica in replicas:
+            replica.thaw()
+        cluster.wait_until_whole()
+        watch.wait_until_written(FAILED_OVER)
+        cluster.ask("ALTER ROLE social CONNECTION LIMIT 120")
+
+
 def switchovers(cluster: Cluster, watching: Watching) -> None:
     """The lead is handed over, and once more."""
     with watching(write_gap=SWITCHED) as watch:
         for _ in range(2):
             time.sleep(1)
             primary = _leading(cluster)
-            candidate = cluster.replicas()[0]
-            primary.switch_over(candidate.name)
+            primary.switch_over()
             watch.wait_until_written(FAILED_OVER)
             cluster.wait_until_whole()
 

@@ -3,6 +3,8 @@
 import os
 import platform
 import re
+import shlex
+import sys
 import time
 from collections.abc import Sequence
 
@@ -17,8 +19,13 @@ HEAD = """
 """
 
 
-def table(reports: Sequence[tuple[str, Report]], up: float) -> str:
-    """A line for each scenario; of several runs the longest gaps and the sums of the rest."""
+def table(reports: Sequence[tuple[str, Report]], up: float, before: float) -> str:
+    """A line for each scenario; of several runs the longest gaps and the sums of the rest.
+
+    Args:
+        up: the seconds until the cluster was there.
+        before: the load average before it all.
+    """
     lines = []
     for name in dict.fromkeys(name for name, _ in reports):
         figures = [report.figures for other, report in reports if other == name]
@@ -29,8 +36,10 @@ def table(reports: Sequence[tuple[str, Report]], up: float) -> str:
         cells = [name, str(len(figures)), *(f"{gap:.1f}" for gap in gaps)]
         lines.append(f"| {' | '.join([*cells, *(f'{number:,.0f}' for number in sums)])} |\n")
     day = time.strftime("%d %B %Y").lstrip("0")
-    machine = f"{os.cpu_count()} cores, load {os.getloadavg()[2]:.1f} before"
-    note = f"\n{day}, Python {platform.python_version()}, {machine}; up after {up:.0f} s.\n"
+    command = shlex.join([".venv/bin/python", "-m", "tests.cluster", *sys.argv[1:]])
+    machine = f"{os.cpu_count()} cores, load {before:.1f} before"
+    python = f"Python {platform.python_version()}"
+    note = f"\n`{command}`, {day}, {python}, {machine}; up after {up:.0f} s.\n"
     return HEAD + "".join(lines) + note
 
 

@@ -96,11 +96,11 @@ class Node:
             return []
         return members
 
-    def switch_over(self, candidate: str) -> None:
+    def switch_over(self) -> None:
         """Hand the lead over, as docs/cluster.md has it, from this node's command line."""
         command = [PROGRAMS / "patronictl", "-c", self._directory / "etc/patroni.yml"]
         done = subprocess.run(
-            as_postgres(*command, "switchover", "--force", "--candidate", candidate),
+            as_postgres(*command, "switchover", "--force"),
             env=self._place.environ(self.name),
             cwd="/",
             check=False,

@@ -33,7 +33,8 @@ class Group(AppGroup):
         try:
             return super().invoke(ctx)
         except Unavailable as error:
-            raise self._failure(f"The database can't do this for now: {error}.") from error
+            why = str(error).rstrip(".")  # libpq's words may end with one
+            raise self._failure(f"The database can't do this for now: {why}.") from error
 
 
 class _UserId(click.ParamType[int]):

@@ -13,7 +13,7 @@ _is_rfc_3339 = re.compile(
 
 def timestamp(moment: datetime) -> str:
     """RFC 3339 in UTC, with microseconds and `Z`."""
-    return moment.astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
+    return moment.astimezone(UTC).isoformat(timespec="microseconds")[: -len("+00:00")] + "Z"
 
 
 class Moment(Field):

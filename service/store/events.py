@@ -72,7 +72,7 @@ def number_all_within(run: Run) -> int:
     """Give ids to all events that a transaction sees, and return the largest there is.
 
     Raises:
-        psycopg.Error: in a transaction with one snapshot, somebody else has numbered since.
+        psycopg.Error: another transaction was in the way; to be tried again.
     """
     while len(_number.within(run, {})) == MOST_NUMBERED:
         pass

@@ -3,6 +3,7 @@
 import json
 import os
 import pty
+import re
 import signal
 import subprocess
 import sys
@@ -84,6 +85,31 @@ def test_stopped_in_the_middle_it_goes_on_when_run_again(
     assert len(stored.rows()) == 3_000
     events.number()
     assert stored.ask("SELECT count(*) AS value FROM social_event") == 3_000
+
+
+@ON_POSTGRESQL
+def test_a_database_that_goes_away_ends_it_with_a_sentence(
+    database_url: str, is_half_done: Callable[[], bool]
+) -> None:
+    text = many(5_000).encode()
+    with importing(database_url) as process:
+        assert process.stdin is not None
+        process.stdin.write(text[: len(text) * 9 // 10])
+        process.stdin.flush()
+        eventually(is_half_done, 30)
+        stored.ask(
+            "SELECT count(pg_terminate_backend(pid)) AS value FROM pg_stat_activity "
+            "WHERE datname = current_database() AND pid <> pg_backend_pid()"
+        )
+        out, err = process.communicate(text[len(text) * 9 // 10 :], timeout=PATIENCE)
+    assert (process.returncode, out) == (2, b"")
+    *_, last = err.splitlines()  # psycopg may have logged something before
+    assert re.fullmatch(rb"Error: The database can't do this for now: .*[^.]\.", last)
+    with importing(database_url) as process:
+        out, _ = process.communicate(text, timeout=PATIENCE)
+    found = json.loads(out)
+    assert (process.returncode, found["created"] + found["unchanged"]) == (0, 5_000)
+    assert found["unchanged"] > 0
 
 
 @ON_SQLITE

@@ -10,6 +10,7 @@ import pytest
 from flask import Flask
 
 from service.store import associations, events
+from tests.support.bulk import lines
 from tests.support.databases import application, empty_postgresql, in_context, migrate
 from tests.support.delivering import delivering
 from tests.support.factories import as_user, facebook, path_of
@@ -119,3 +120,21 @@ def test_without_the_setting_the_log_says_what_pgbouncer_refused(
         capfd.readouterr()
         assert app.test_client().get("/readyz").status_code == 503
     assert "unsupported startup parameter: options" in capfd.readouterr().err
+
+
+def test_many_at_once_work(pooled: str) -> None:
+    migrate(pooled)
+    with application(pooled, DATABASE_POOLER="transaction") as app:
+
+        def run(*arguments: str, text: str = "") -> str:
+            command = ["associations", *arguments]
+            result = app.test_cli_runner().invoke(args=command, input=text)
+            assert result.exit_code == 0, result.output
+            return result.stdout
+
+        created = lines(*(facebook(ext_id=f"fb-{number}") for number in range(EACH)))
+        assert '"created":20' in run("import", "-", "--created-by", "1", text=created)
+        assert '"unchanged":20' in run("import", "-", "--created-by", "1", text=created)
+        renamed = "old,new\nfb-1,fb-2\nfb-2,fb-1\n"
+        assert '"changed":2' in run("rekey", "-", "--provider", "facebook", text=renamed)
+        assert run("export").count("\n") == EACH

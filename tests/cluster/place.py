@@ -122,8 +122,9 @@ class Place:
 
     def _moved(self, text: str, name: str) -> str:
         text = re.sub(r"\b10\.0\.0\.(\d+)", rf"{self._network}.\1", text)
-        for usual, own in self._ports.items():
-            text = re.sub(rf"(?<=[: ]){usual}\b", str(own), text)
+        usual_ports = "|".join(map(str, self._ports))
+        pattern = rf"(?<=[: ])({usual_ports})\b"
+        text = re.sub(pattern, lambda found: str(self._ports[int(found[1])]), text)
         text = re.sub(r"/usr/lib/postgresql/\d+/bin", str(postgresql_programs()), text)
         for usual_path, own_path in {
             "/etc/social-cluster": "etc",

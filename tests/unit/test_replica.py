@@ -75,7 +75,9 @@ def test_lists_for_others_are_read_on_the_replica(both: Two) -> None:
     assert both.found() == both.found(**as_user(8)) == ["on-replica"]
 
 
-@pytest.mark.parametrize("headers", [as_user(7), as_admin(), as_user(5)], ids=str)
+@pytest.mark.parametrize(
+    "headers", [as_user(7), as_admin(), as_user(5)], ids=["user", "admin", "granted"]
+)
 def test_the_user_and_admins_read_on_the_primary(both: Two, headers: dict[str, str]) -> None:
     """They may have just written."""
     assert both.found(**headers) == ["on-primary"]

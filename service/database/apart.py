@@ -123,6 +123,15 @@ class Connection:
                     raise Unavailable(type(error).__name__) from error
             time.sleep(random.uniform(0, _LONGEST_PAUSE))  # noqa: S311 - no secret
 
+    def execute(self, work: Transaction, parameters: Mapping[str, Any] | None = None) -> list[Any]:
+        """A transaction, done again where another one was in its way."""
+
+        def once() -> list[Any]:
+            with self.transaction():
+                return work.within(self.run, parameters or {})
+
+        return self.patiently(once)
+
     def copy(self, table: str, columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
         """Put many rows into a table of PostgreSQL's."""
         with self._cursor.copy(f"COPY {table} ({', '.join(columns)}) FROM STDIN") as copy:

@@ -1,11 +1,9 @@
 """Synchronous replication: what was committed on one machine alone is not acknowledged."""
 
-from typing import Any
-
 import psycopg
 import sqlalchemy as sa
 
-from service.database.statements import Statement
+from service.database.statements import OnPostgresql
 
 
 class NotReplicated(psycopg.OperationalError):
@@ -22,14 +20,7 @@ def is_given_up(diagnostic: psycopg.errors.Diagnostic) -> bool:
     return diagnostic.source_function == "SyncRepWaitForLSN"
 
 
-class _Fence(Statement):
-    """Nothing on SQLite, which has no replica."""
-
-    def run(self, cursor: Any, dialect: sa.Dialect, parameters: Any) -> list[Any]:
-        return super().run(cursor, dialect, parameters) if dialect.name == "postgresql" else []
-
-
-FENCE = _Fence(sa.text("SELECT pg_logical_emit_message(true, 'social', '')"))
+FENCE = OnPostgresql(sa.text("SELECT pg_logical_emit_message(true, 'social', '')"))
 """Changes nothing, and is committed like a change: it waits for the replica.
 
 Run before an answer that says "it is stored" (or "it is gone") about what somebody else wrote: what

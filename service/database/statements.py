@@ -49,6 +49,13 @@ class Statement:
             yield compiled.rows(fetched)
 
 
+class OnPostgresql(Statement):
+    """Run on PostgreSQL alone; elsewhere it gives no rows."""
+
+    def run(self, cursor: Any, dialect: sa.Dialect, parameters: Mapping[str, Any]) -> list[Any]:
+        return super().run(cursor, dialect, parameters) if dialect.name == "postgresql" else []
+
+
 class _Compiled:
     """The SQL, how values go to the driver, and how rows come back."""
 

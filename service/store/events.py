@@ -74,16 +74,14 @@ def number_all_within(run: Run) -> int:
     Raises:
         psycopg.Error: another transaction was in the way; to be tried again.
     """
-    while len(_number.within(run, {})) == MOST_NUMBERED:
-        pass
+    _number_all(lambda: run(_is_unnumbered, {}), lambda: _number.within(run, {}))
     ((last, _),) = run(_counter, {})
     return int(last)
 
 
-def number_at_leisure(run: Callable[[Transaction], list[Row]] = execute) -> None:
+def number_at_leisure(run: Callable[[Statement | Transaction], list[Row]] = execute) -> None:
     """Give ids to all that have none, however long it takes; `run` does a transaction."""
-    while len(run(_number)) == MOST_NUMBERED:
-        pass
+    _number_all(lambda: run(_is_unnumbered), lambda: run(_number))
 
 
 def number(*, all_of_them: bool = False) -> None:
@@ -93,11 +91,25 @@ def number(*, all_of_them: bool = False) -> None:
         Unavailable: there are so many that it takes several calls.
     """
     end = time.monotonic() + NUMBERING_TIME
-    while execute(_is_unnumbered):
-        if len(execute(_number)) < MOST_NUMBERED or not all_of_them:
-            return
-        if time.monotonic() > end:
+
+    def number_in_time() -> list[Row]:
+        given = execute(_number)
+        if len(given) == MOST_NUMBERED and time.monotonic() > end:
             raise Unavailable("many events get their ids for the first time")
+        return given
+
+    if all_of_them:
+        _number_all(lambda: execute(_is_unnumbered), number_in_time)
+    elif execute(_is_unnumbered):
+        execute(_number)
+
+
+def _number_all(are_left: Callable[[], list[Row]], number: Callable[[], list[Row]]) -> None:
+    # A batch is short where there are no more, or where an erasure took some of it. What is left
+    # after a second one was written meanwhile.
+    short = 0
+    while short < 2 and are_left():
+        short = short + 1 if len(number()) < MOST_NUMBERED else 0
 
 
 _feed = Statement(

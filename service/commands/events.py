@@ -1,6 +1,7 @@
 """`flask events …`"""
 
 import asyncio
+import logging
 import signal
 import time
 from collections.abc import Mapping
@@ -20,6 +21,7 @@ PRUNED_AT_ONCE = 1_000
 PAUSE = 0.02  # seconds between two batches, for those who wait to write
 RETRIES, RETRY = 10, 1.0  # RETRY in seconds
 
+logger = logging.getLogger(__name__)
 group = Group("events", help="The events: to webhooks, and how long they are kept.")
 
 
@@ -92,6 +94,7 @@ def replay(after: int, url: str | None) -> None:
 def prune() -> None:
     """Delete the events that are older than EVENTS_RETENTION_DAYS, in small batches."""
     before = datetime.now(UTC) - timedelta(days=current_app.config["EVENTS_RETENTION_DAYS"])
+    from_id = events.pruned_id()
     pruned = failures = 0
     while True:
         try:
@@ -107,4 +110,15 @@ def prune() -> None:
         if batch < PRUNED_AT_ONCE:
             break
         time.sleep(PAUSE)
+    _log_what_was_not_sent(from_id, events.pruned_id())
     click.echo(strict_json.dumps({"pruned": pruned}))
+
+
+def _log_what_was_not_sent(from_id: int, to_id: int) -> None:
+    """Loudly, as when an event is given up."""
+    for name, url in _addresses().items():
+        if from_id <= webhooks.state(url).acknowledged_id < to_id:
+            logger.error(
+                "webhook events pruned before they were sent",
+                extra={"webhook": name, "event_id": to_id},
+            )

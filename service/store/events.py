@@ -214,3 +214,9 @@ def last_id() -> int:
     """The largest id that an event was given; 0 before the first."""
     last: int = execute(_counter)[0].last_id
     return last
+
+
+def pruned_id() -> int:
+    """The largest id that was pruned; 0 before the first."""
+    pruned: int = execute(_counter)[0].pruned_id
+    return pruned

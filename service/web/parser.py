@@ -54,10 +54,12 @@ class StrictParser(FlaskParser):
         return self._unless(_unknown(unwanted) | repeated, found, schema)
 
     def load_query(self, req: Request, schema: Schema) -> dict[str, Any]:
-        """The query; where the path names the user, it can't."""
+        """The query; where the path names the user, it can't. A DELETE's body may name the user."""
         query, errors = reading.read_query(req)
         if "user_id" in query and _path_user(req):
             errors["user_id"] = [_UNKNOWN]
+        if req.method == "DELETE" and (raw := reading.read_body(req)):
+            query |= reading.read_json(req, raw)
         return self._unless(errors, _with_path_user(query, req), schema)
 
     def load_json_or_query(self, req: Request, schema: Schema) -> dict[str, Any]:

@@ -169,6 +169,29 @@ def test_an_erasure_leaves_only_its_event(client: FlaskClient) -> None:
         assert not admins.is_granted(7)
 
 
+@pytest.mark.parametrize(
+    ("body", "errors"),
+    [
+        ('{"user_id": 8}', {"user_id": "mismatch"}),
+        ('{"user_id": "x", "all": true}', {"user_id": "invalid", "all": "unknown"}),
+        ("{", {None: "parse_error"}),
+    ],
+)
+def test_an_erasure_refuses_a_body_that_asks_for_something_else(
+    client: FlaskClient, body: str, errors: dict[str | None, str]
+) -> None:
+    link(client)
+    answer = client.delete(ALL, data=body, headers=as_admin(), content_type="application/json")
+    assert (answer.status_code, errors_of(answer)) == (400, errors)
+    assert client.get(path_of(7), headers=as_admin()).get_json() != []
+
+
+def test_an_erasure_may_name_its_user_in_the_body_too(client: FlaskClient) -> None:
+    link(client)
+    answer = client.delete(ALL, json={"user_id": 7}, headers=as_admin())
+    assert (answer.status_code, answer.get_json()) == (200, {"deleted": 1})
+
+
 def test_to_erase_again_deletes_nothing_and_writes_nothing(client: FlaskClient) -> None:
     link(client)
     client.delete(ALL, headers=as_admin(1))

@@ -145,6 +145,20 @@ def test_prune_deletes_what_is_older_than_the_retention(run: Run) -> None:
     assert [event.id for event in events.feed(2, 10)] == [3]
 
 
+def test_prune_says_loudly_which_address_has_not_had_what_went(
+    run: Run, other: Receiver, caplog: pytest.LogCaptureFixture
+) -> None:
+    other.answer = lambda _: 500
+    run("deliver", "--once")
+    for up_to, lost in ((2, 1), (2, 0), (3, 0)):
+        caplog.clear()
+        made_old(11, up_to=up_to)
+        run("prune")
+        found = [record for record in caplog.records if "pruned before" in record.message]
+        assert len(found) == lost, up_to
+        assert all(record.levelname == "ERROR" for record in found)
+
+
 def test_prune_leaves_what_is_younger(run: Run) -> None:
     made_old(9.9, up_to=2)
     assert lines(run("prune")) == [{"pruned": 0}]

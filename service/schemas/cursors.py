@@ -1,7 +1,7 @@
 """Where the next page begins, as an opaque text for the client to send back.
 
-It carries a digest of what was asked: a cursor belongs to one filter. Nothing in it is secret,
-and nothing in it is believed: whoever makes one up gets a page that they may see anyway.
+It carries a digest of what was asked and of the place: a cursor belongs to one filter, and an
+altered one is none. Nothing in it is secret: who makes one up gets a page that they may see anyway.
 """
 
 import base64
@@ -16,7 +16,7 @@ from service.schemas.metadata import is_storable
 
 def encode(position: list[Any], asked: Mapping[str, Any]) -> str:
     """Make a cursor of the last row's sort key, for the same question asked again."""
-    text = json.dumps([_digest(asked), *position], separators=(",", ":"))
+    text = json.dumps([_digest([asked, position]), *position], separators=(",", ":"))
     return base64.urlsafe_b64encode(text.encode()).decode().rstrip("=")
 
 
@@ -31,13 +31,15 @@ def decode(cursor: str, asked: Mapping[str, Any], *kinds: type) -> list[Any]:
     """
     padded = cursor + "=" * (-len(cursor) % 4)
     found = strict_json.loads(base64.b64decode(padded.encode(), b"-_", validate=True).decode())
-    if type(found) is not list or found[:1] != [_digest(asked)]:
-        raise ValueError("a cursor of another question")
+    if type(found) is not list:
+        raise ValueError("no cursor at all")
     position = found[1:]
+    if encode(position, asked) != cursor:
+        raise ValueError("altered, or a cursor of another question")
     if [type(part) for part in position] != [*kinds] or not is_storable(position):
         raise ValueError("a cursor of another kind")
     return position
 
 
-def _digest(asked: Mapping[str, Any]) -> str:
-    return hashlib.sha256(json.dumps(asked, sort_keys=True).encode()).hexdigest()[:16]
+def _digest(of: Any) -> str:
+    return hashlib.sha256(json.dumps(of, sort_keys=True).encode()).hexdigest()[:16]

@@ -24,6 +24,16 @@ def test_a_cursor_of_another_question_is_none() -> None:
         decode(encode(["a", "b"], ASKED), ASKED | {"created_by": 7}, str, str)
 
 
+def test_an_altered_cursor_is_none() -> None:
+    cursor = encode(["a", "b"], ASKED)
+    digest, *_ = json.loads(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
+    compact = json.dumps([digest, "a", "b"], separators=(",", ":")).encode()
+    assert base64.urlsafe_b64encode(compact).decode().rstrip("=") == cursor
+    for other in (of([digest, "a", "c"]), of([digest, "a", "b"]), cursor + "=", cursor + "=="):
+        with pytest.raises(ValueError, match=r"altered|padding|Excess"):
+            decode(other, ASKED, str, str)
+
+
 def test_another_kind_of_position_is_none() -> None:
     with pytest.raises(ValueError, match="another kind"):
         decode(encode(["a", "b"], ASKED), ASKED, int)

@@ -4,8 +4,10 @@ primary (docs/decisions/0012).
 
 import logging
 import math
+import threading
 import time
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any
 
 import psycopg
@@ -27,7 +29,11 @@ LOOK = 1.0
 LAG = 5
 """How far it may be behind in carrying out what it has received."""
 FAILOVER = 30.0
-"""How long it may receive nothing: so long the primary may be on its way to another machine."""
+"""How long it may have no primary: so long that may be on its way to another machine.
+
+It has one until its `wal_receiver_timeout` passes without a message: what is read there may be
+older by that. (When the last message came is shown to roles with `pg_read_all_stats` alone.)
+"""
 
 logger = logging.getLogger(__name__)
 
@@ -36,8 +42,9 @@ _state = Statement(
 SELECT NOT pg_is_in_recovery() OR coalesce(
            pg_last_wal_receive_lsn() <= pg_last_wal_replay_lsn()
            OR pg_last_xact_replay_timestamp() > now() - interval '{LAG} s', false) AS replays,
-       NOT pg_is_in_recovery() OR EXISTS (SELECT FROM pg_stat_wal_receiver) AS receives
-""").columns(sa.column("replays"), sa.column("receives"))  # noqa: S608 - a number of ours
+       NOT pg_is_in_recovery() OR EXISTS (SELECT FROM pg_stat_wal_receiver) AS receives,
+       pg_postmaster_start_time() AS server
+""").columns(*map(sa.column, ("replays", "receives", "server")))  # noqa: S608 - a number of ours
 )
 
 
@@ -73,7 +80,8 @@ def read(statement: Statement, parameters: Mapping[str, Any]) -> list[Any]:
     try:
         return execute(statement, parameters)
     except Unavailable:
-        rows = replica.run(statement, parameters, though_behind=True) if replica.is_behind else None
+        if replica.seen.is_behind:
+            rows = replica.run(statement, parameters, though_behind=True)
         if rows is None:
             raise
         return rows
@@ -85,14 +93,26 @@ def without_primary(statement: Statement, parameters: Mapping[str, Any]) -> list
     return replica.run(statement, parameters, though_behind=True) if replica else None
 
 
+class _Seen(threading.local):
+    """What this thread has seen of the replica that its connection leads to.
+
+    Behind a balancer another thread's may lead to another one.
+    """
+
+    looked = -math.inf
+    """Of time.monotonic; never on this connection."""
+    is_behind = True
+    is_in_use = True
+
+
 class Replica:
     def __init__(self, engine: sa.Engine) -> None:
-        self.is_behind = True
+        self.seen = _Seen()
         self._engine = engine
         self._connection = ThreadConnection(engine)
         self._breaker = Breaker()
-        self._looked = self._received = -math.inf  # of time.monotonic
-        self._is_in_use = True
+        # Known by its start, when each was last seen to receive, by any thread.
+        self._received: dict[datetime, float] = {}
 
     def run(
         self, statement: Statement, parameters: Mapping[str, Any], *, though_behind: bool = False
@@ -107,10 +127,11 @@ class Replica:
                 if not self._connection.is_open():
                     with self._breaker.connecting():
                         self._connection.open()
-                if began - self._looked > LOOK:
+                    self.seen.looked = -math.inf
+                if began - self.seen.looked > LOOK:
                     self._look(began)
                 rows = None
-                if though_behind or not self.is_behind:
+                if though_behind or not self.seen.is_behind:
                     rows = self._connection.run(statement, parameters)
         except Unavailable:  # by the breaker
             self._out_of_use("")
@@ -126,8 +147,8 @@ class Replica:
         self._breaker.answered()
         if rows is None:
             self._out_of_use("it is behind the primary")
-        elif not self._is_in_use:
-            self._is_in_use = True
+        elif not self.seen.is_in_use:
+            self.seen.is_in_use = True
             logger.info("the replica is read again")
         return rows
 
@@ -137,14 +158,15 @@ class Replica:
         self._engine.dispose()
 
     def _look(self, now: float) -> None:
-        self._looked = now  # first, so that no other thread looks too
         (state,) = self._connection.run(_state, {})
         if state.receives:
-            self._received = now
-        self.is_behind = not state.replays or now - self._received > FAILOVER
+            self._received[state.server] = now
+        received = self._received.get(state.server, -math.inf)
+        self.seen.is_behind = not state.replays or now - received > FAILOVER
+        self.seen.looked = now
 
     def _out_of_use(self, why: str) -> None:
         metrics.REPLICA_FALLBACKS.inc()
-        if self._is_in_use and why:
-            self._is_in_use = False
+        if self.seen.is_in_use and why:
+            self.seen.is_in_use = False
             logger.warning("the replica is not read", extra={"reason": why})

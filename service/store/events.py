@@ -156,7 +156,10 @@ _history = Statement(sa.select(_both).order_by(_both.c.id.desc()).limit(sa.bindp
 def history(user_id: int, *, before: int, limit: int) -> Sequence[Row]:
     """The events that name the user, below `before`, at most `limit`, the newest first."""
     number(all_of_them=True)
-    return execute(_history, {"of_user_id": user_id, "before": before, "limit": limit})
+    rows = execute(_history, {"of_user_id": user_id, "before": before, "limit": limit})
+    if rows:
+        execute(FENCE)  # as in `feed`
+    return rows
 
 
 # Not just the first: what was pruned leaves entries in the index until PostgreSQL cleans up, and

@@ -9,6 +9,7 @@ import sqlalchemy as sa
 
 from service.database import RETRIES, Unavailable
 from service.database.apart import Connection
+from service.database.replication import FENCE
 from service.database.statements import Statement, insert_of
 from service.models import Association
 from service.store.associations import DETAILED, Row
@@ -74,6 +75,12 @@ def rename_circle(on: Connection, provider: str, lines: Sequence[Renamed]) -> li
         others.
     """
     return _tried(on, partial(_rename_circle, on, provider, lines))
+
+
+def confirm(on: Connection) -> None:
+    """Wait until what was found is on the replica too, such as that a pair is not there."""
+    with on.transaction():
+        on.run(FENCE)
 
 
 def _rename_circle(on: Connection, provider: str, lines: Sequence[Renamed]) -> list[str]:

@@ -63,8 +63,10 @@ class Worker(ThreadWorker):
         who was queued, would be reset.
         """
         super().set_accept_enabled(enabled)
-        if not self.alive:
-            for listener in self.sockets:
+        if not (enabled or self.alive):
+            # Taken out, since it may come here again: TERM may arrive at any line of the main loop.
+            while self.sockets:
+                listener = self.sockets.pop()
                 queued = True
                 while queued:
                     before = self.nr_conns

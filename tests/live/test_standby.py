@@ -1,5 +1,6 @@
 """With a real standby, for which every commit waits."""
 
+import io
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
@@ -8,6 +9,9 @@ from typing import Any
 import pytest
 from flask import Flask
 
+from service.commands import rekeying
+from service.commands.importing import Report
+from service.commands.lines import Line
 from service.database import Unavailable, apart, replica
 from service.database.replica import LAG, Replica
 from service.store import admins, associations, bulk, events
@@ -27,6 +31,8 @@ MOVE_ALL = "POST", f"{path_of(12)}transfer/", {"to_user_id": 13, "all": True}
 REVOKE = "", "", None  # the command's
 OTHER = "POST", path_of(7), facebook(ext_id="canceled")
 FEED = "GET", f"{PATH}events/", None
+HISTORY = "GET", f"{path_of(7)}history", None
+REKEY = "", "", "rekey"
 IMPORT = "", "", stored.association(ext_id="imported")  # a command's too
 EACH = CREATE, DELETE, ERASE, MOVE_ONE, MOVE_ALL, REVOKE
 OWNERS = "SELECT user_id FROM social_association WHERE user_id > 9 ORDER BY 1"
@@ -75,9 +81,20 @@ def test_an_id_that_was_read_is_on_the_standby(both: Pair) -> None:
         assert _answers(both, (FEED,), end) == [503]
         assert both.ask("SELECT id FROM social_event", both.primary) == [(1,)]
 
-        assert _answers(both, (FEED,)) == [503]
+        assert _answers(both, (FEED, HISTORY)) == [503, 503]
         with application(both.primary), pytest.raises(Unavailable):
             events.next_to_send(0)
+
+
+def test_what_a_rekey_finds_is_on_the_standby(both: Pair) -> None:
+    """The second run finds nobody: the first one's change may be lost with this machine."""
+    with application(both.primary):
+        link(ext_id="old")
+    with both.stalled():
+        end = partial(both.end_waits, "pg_terminate_backend", 1)
+        for _ in range(2):
+            assert _answers(both, (REKEY,), end) == [503]
+            assert _stored(both, both.primary) == (["new"], [])
 
 
 def test_lists_are_read_on_the_standby_and_go_on_without_the_primary(
@@ -128,6 +145,8 @@ def _send(app: Flask, request: tuple[str, str, Any]) -> int:
             return 200 + in_context(app, lambda: admins.revoke(5))
         except Unavailable:
             return 503
+    if request is REKEY:
+        return in_context(app, _rekey)
     if request is IMPORT:
         return in_context(app, lambda: _import(body))
     headers = as_user(7) if path == path_of(7) else as_admin()
@@ -140,6 +159,17 @@ def _import(association: dict[str, Any]) -> int:
             return 200 + len(bulk.create_all(on, [bulk.New(association)], by=BY))
     except Unavailable:
         return 503
+
+
+def _rekey() -> int:
+    report = Report(io.StringIO(), rekeying.OUTCOMES)
+    lines = [Line(1, {"old": "old", "new": "new"})]
+    try:
+        with apart.connection() as on:
+            rekeying.run(lines, report, on, "facebook", dry_run=False)
+    except Unavailable:
+        return 503
+    return 200
 
 
 def _stored(both: Pair, of: str) -> tuple[list[str], list[int]]:

@@ -4,6 +4,7 @@ It uses two names of gunicorn that are not documented (decision 0007).
 """
 
 import os
+import selectors
 import socket
 import threading
 from collections.abc import Iterator
@@ -12,6 +13,7 @@ from unittest.mock import Mock
 
 import pytest
 from gunicorn.config import Config
+from gunicorn.sock import TCPSocket
 from gunicorn.workers.gthread import TConn
 
 from service.web.worker import Logger, Worker
@@ -93,3 +95,13 @@ def test_a_connection_goes_back_to_the_main_thread_when_others_wait(
     worker.tpool.submit(begin.wait)
     begin.set()
     assert once.result(5) is True
+
+
+def test_a_worker_that_is_stopped_while_it_starts_ends(worker: Worker) -> None:
+    """TERM may come before its loop, and between any two of its lines."""
+    worker.sockets = [TCPSocket(("127.0.0.1", 0), worker.cfg, worker.log)]
+    worker.alive = False
+    with selectors.DefaultSelector() as worker.poller:
+        for enabled in (True, False, False):
+            worker.set_accept_enabled(enabled)
+        assert not worker.poller.get_map()

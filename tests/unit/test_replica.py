@@ -3,7 +3,9 @@
 A second database, with other rows, shows which of the two was read.
 """
 
+import math
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 
@@ -134,13 +136,28 @@ def test_one_that_is_behind_is_read_when_the_primary_is_away(
 ) -> None:
     server: replica.Replica = both.app.extensions["replica"]
     monkeypatch.setattr(server, "_look", lambda _: None)
-    monkeypatch.setattr(server, "is_behind", True)
+    monkeypatch.setattr(server.seen, "is_behind", True)
     assert both.found() == ["on-primary"]
     both.primary.cut()
     with within(BUDGET + 0.5):
         assert both.found() == ["on-replica"]
     both.replica.cut()
     assert both.found() == 503
+
+
+def test_each_connection_s_replica_is_looked_at(both: Two) -> None:
+    """Through a balancer they may lead to several: one that is current says nothing of another."""
+    with ThreadPoolExecutor(1) as other:
+        assert other.submit(both.found).result() == both.found() == ["on-replica"]
+        server: replica.Replica = both.app.extensions["replica"]
+        server.seen.is_behind = True
+        server.seen.looked = math.inf
+        assert both.found() == ["on-primary"]
+        assert other.submit(both.found).result() == ["on-replica"]
+        assert both.found() == ["on-primary"]
+    # A new connection may lead to yet another one.
+    server.close()
+    assert both.found() == ["on-replica"]
 
 
 def test_without_one_all_is_as_it_was(postgresql_url: str) -> None:

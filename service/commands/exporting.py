@@ -2,14 +2,22 @@
 
 import csv
 import io
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
 
-from service import strict_json
 from service.schemas.detailed import DetailedSchema
+from service.schemas.providers import OF_NAMED, UNSET, details_of
 
 _NAMES = tuple(DetailedSchema().fields)
+
+
+def _keys(provider: str) -> list[str]:
+    return [name for name in _NAMES if name not in UNSET or name in details_of(provider)]
+
+
+KEYS: Mapping[str | None, Sequence[str]] = {None: _keys(""), **{of: _keys(of) for of in OF_NAMED}}
+"""What `DetailedSchema` shows: for each provider that is named there, and for all others."""
 
 
 class Counted:
@@ -29,10 +37,9 @@ class Counted:
 
 
 def json_lines(rows: Iterable[Sequence[Any]]) -> Iterator[bytes]:
-    """A JSON object a line; gives them as many at a time as there are rows."""
+    """A JSON object a line, which the database has written; as many at a time as rows come."""
     for some in rows:
-        lines = [strict_json.to_bytes(DetailedSchema.representation(row)) for row in some]
-        yield b"\n".join([*lines, b""])
+        yield "\n".join([*(row.json for row in some), ""]).encode()
 
 
 def csv_lines(rows: Iterable[Sequence[Any]]) -> Iterator[bytes]:

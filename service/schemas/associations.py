@@ -39,13 +39,13 @@ class _Association(RequestSchema):
     @validates_schema(skip_on_field_errors=False)
     def fields_fit_the_provider(self, data: dict[str, Any], **_: Any) -> None:
         """`external` has metadata and nothing of a profile; for the others it is the reverse."""
-        if misfits := _misfits(data):
+        if wrong := misfits(data):
             has = " and ".join(details_of(data["provider"]))
             text = f"Leave it out: an association with {data['provider']} has {has} instead."
-            raise ValidationError({name: [Message("not_applicable", text)] for name in misfits})
+            raise ValidationError({name: [Message("not_applicable", text)] for name in wrong})
 
 
-def _misfits(data: Mapping[str, Any]) -> list[str]:
+def misfits(data: Mapping[str, Any]) -> list[str]:
     """The details that say something and don't fit the provider."""
     if "provider" not in data:  # missing or broken, and reported
         return []
@@ -74,7 +74,7 @@ class ChangeSchema(_Association):
 
     @validates_schema(pass_original=True, skip_on_field_errors=False)
     def something_changes(self, data: dict[str, Any], original: Any, **_: Any) -> None:
-        if "provider" not in data or _misfits(data):
+        if "provider" not in data or misfits(data):
             return
         fitting = details_of(data["provider"])
         sent = [name for name in providers.UNSET if name in original]

@@ -4,7 +4,7 @@ import re
 import unicodedata
 from typing import Any, ClassVar, Self
 
-from marshmallow import ValidationError
+from marshmallow import ValidationError, missing
 from marshmallow import fields as ma
 
 from service.schemas import patterns
@@ -65,12 +65,17 @@ class Field(ma.Field[Any]):
             **vars(cls).get("default_error_messages", {}),
         }
 
-    def deserialize(self, value: Any, *args: Any, **kwargs: Any) -> Any:
+    def deserialize(
+        self, value: Any, attr: str | None = None, data: Any = None, **options: Any
+    ) -> Any:
         # What only the parser can know (another user than the path's, a provider that isn't
         # listed) it puts in the value's place, to be reported with all else that is wrong.
         if isinstance(value, Message):
             raise ValidationError([value])
-        return super().deserialize(value, *args, **kwargs)
+        if value is None or value is missing or self.validators:
+            return super().deserialize(value, attr, data, **options)
+        # All that is left of marshmallow's way, which takes three times as long as most rules.
+        return self._deserialize(value, attr, data, **options)
 
 
 def canonical_id(value: object) -> int | None:

@@ -9,6 +9,7 @@ import sqlite3
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from functools import partial
+from operator import itemgetter
 from typing import Any, NamedTuple, Self
 
 import sqlalchemy as sa
@@ -46,6 +47,7 @@ _BATCH = sa.Table(
     "social_batch", sa.MetaData(), *(sa.Column(column.name, column.type) for column in _TABLE.c)
 )
 _COLUMNS = [column.name for column in _BATCH.c]
+_in_order = itemgetter(*_COLUMNS)
 _CREATE_BATCH = {
     # Gone with the transaction: behind a pooler the next one may have another connection.
     "postgresql": "CREATE TEMPORARY TABLE social_batch ON COMMIT DROP AS "
@@ -124,16 +126,17 @@ def _all_stored(on: Connection) -> dict[Pair, Row]:
 
 def _put_all(on: Connection, batch: Sequence[New], now: datetime, by: int | None) -> None:
     on.script(_CREATE_BATCH["postgresql" if on.is_postgresql else "sqlite"])
-    rows = (_columns(new, now, by) for new in batch)
     if on.is_postgresql:
-        on.copy(_BATCH.name, _COLUMNS, (_for_copy(row) for row in rows))
+        # Written once: the driver takes as long for a row's moments as for all else of it.
+        moment = now.isoformat()
+        on.copy(_BATCH.name, _COLUMNS, (_for_copy(_columns(new, moment, by)) for new in batch))
         return
     on.run(_empty)
-    for row in rows:
-        on.run(_put, row)
+    for new in batch:
+        on.run(_put, _columns(new, now, by))
 
 
-def _columns(new: New, now: datetime, by: int | None) -> dict[str, Any]:
+def _columns(new: New, now: datetime | str, by: int | None) -> dict[str, Any]:
     return {
         **new.association,
         "created_at": new.created_at or new.updated_at or now,
@@ -142,10 +145,10 @@ def _columns(new: New, now: datetime, by: int | None) -> dict[str, Any]:
     }
 
 
-def _for_copy(row: dict[str, Any]) -> list[Any]:
+def _for_copy(row: dict[str, Any]) -> Any:
     if row["metadata"] is not None:
         row["metadata"] = strict_json.dumps(row["metadata"])
-    return [row[name] for name in _COLUMNS]
+    return _in_order(row)
 
 
 class Rehearsal:

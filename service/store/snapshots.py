@@ -1,6 +1,6 @@
 """All associations as they are at one moment, and where the feed of events goes on from it."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from functools import partial
 from typing import Any, NamedTuple
@@ -9,7 +9,7 @@ import sqlalchemy as sa
 
 from service.database import apart
 from service.database.statements import Statement
-from service.models import Association
+from service.models import Association, UtcDateTime
 from service.store import events
 from service.store.associations import DETAILED, Row
 
@@ -19,7 +19,7 @@ AT_ONCE = 2_000
 
 class Snapshot(NamedTuple):
     rows: Iterator[list[Row]]
-    """In the order of provider and ext_id, with the columns of `DETAILED`."""
+    """In the order of provider and ext_id, with the columns of `DETAILED`, or with `json`."""
     next_after: int
     """The id of the last event that is part of it: all that comes later has a larger one."""
 
@@ -32,25 +32,69 @@ _ONE_SNAPSHOT = "ISOLATION LEVEL REPEATABLE READ"
 _NOBODY_NUMBERS = f"{_ONE_SNAPSHOT}; LOCK TABLE social_event_counter IN EXCLUSIVE MODE"
 
 
+Keys = Mapping[str | None, Sequence[str]]
+"""The columns that a provider's rows show as JSON, in order; of those not named, under None."""
+
+
 @contextmanager
-def taken(provider: str | None, user_id: int | None) -> Iterator[Snapshot]:
+def taken(
+    provider: str | None, user_id: int | None, *, as_json: Keys | None = None
+) -> Iterator[Snapshot]:
     """What is stored now, while the service goes on; of one provider or user, where named.
+
+    Args:
+        as_json: let the database write each row as a JSON object with these keys.
 
     Raises:
         Unavailable: the database can't do this for now.
     """
     wanted: dict[Any, Any] = {_TABLE.c.provider: provider, _TABLE.c.user_id: user_id}
-    query = (
-        sa.select(*DETAILED)
-        .where(*(column == value for column, value in wanted.items() if value is not None))
-        .order_by(_TABLE.c.provider, _TABLE.c.ext_id)
-    )
+
+    def query(dialect: str) -> sa.Select[Any]:
+        return (
+            sa.select(*(DETAILED if as_json is None else [_json(as_json, dialect)]))
+            .where(*(column == value for column, value in wanted.items() if value is not None))
+            .order_by(_TABLE.c.provider, _TABLE.c.ext_id)
+        )
+
     with apart.connection() as reader:
         with apart.connection() as numberer:
             events.number_at_leisure(numberer.run)  # what is left then takes no time
             next_after = numberer.patiently(partial(_begin, reader, numberer))
         with closing(reader.stream(Statement(query), {}, at_once=AT_ONCE)) as rows:
             yield Snapshot(rows, next_after)
+
+
+_TEXT = {"postgresql": "to_json({})::text", "sqlite": "json_quote({})"}
+_MOMENT = {
+    "postgresql": r"""to_char({} AT TIME ZONE 'UTC', '\"YYYY-MM-DD"T"HH24:MI:SS.US"Z"\"')""",
+    "sqlite": """'"' || replace({}, ' ', 'T') || 'Z"'""",
+}
+
+
+def _json(keys: Keys, dialect: str) -> Any:
+    """A row as JSON: the same as from Python, in a tenth of the time."""
+    cases = {of: _object(names, dialect) for of, names in keys.items()}
+    others = cases.pop(None)
+    return sa.case(cases, value=_TABLE.c.provider, else_=others).label("json")
+
+
+def _object(names: Sequence[str], dialect: str) -> Any:
+    members = (f"""'"{name}":' || {_value(name, dialect)}""" for name in names)
+    return sa.literal_column(f"""'{{' || {" || ',' || ".join(members)} || '}}'""", sa.Text)
+
+
+def _value(name: str, dialect: str) -> str:
+    match _TABLE.c[name].type:
+        case sa.String():
+            written = _TEXT[dialect]
+        case sa.Boolean():
+            written = "CASE WHEN {} THEN 'true' ELSE 'false' END"
+        case UtcDateTime():
+            written = _MOMENT[dialect]
+        case _:  # numbers, and what is JSON already
+            written = "CAST({} AS text)"
+    return f"coalesce({written.format(f'social_association.{name}')}, 'null')"
 
 
 def _begin(reader: apart.Connection, numberer: apart.Connection) -> int:

@@ -21,7 +21,9 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from psycopg.errors import SerializationFailure
 
+from service import strict_json
 from service.database import Unavailable
+from service.schemas.detailed import DetailedSchema
 from service.schemas.moments import timestamp
 from service.store import associations, events, snapshots
 from tests.support import databases, stored
@@ -41,7 +43,7 @@ def export(app: Flask, runner: FlaskCliRunner) -> Iterator[Run]:
 
 def rows_of(result: Result) -> list[dict[str, Any]]:
     assert result.exit_code == 0, result.output
-    return [json.loads(line) for line in result.stdout.splitlines()]
+    return [json.loads(line) for line in result.stdout.split("\n")[:-1]]
 
 
 def last(result: Result) -> dict[str, int]:
@@ -78,6 +80,23 @@ def test_all_come_detailed_by_provider_and_ext_id(export: Run) -> None:
         },
     ]
     assert result.stderr == '{"exported":4,"next_after":4}\n'
+
+
+def test_the_database_writes_what_the_schema_shows(export: Run) -> None:
+    odd = 'a"\\/\b\u2028é😀\x7f'
+    moments = (datetime(1970, 1, 1, tzinfo=UTC), datetime(9998, 12, 31, 23, 59, 59, 999_999, UTC))
+    for at in moments:
+        own = {"user_id": 2**63 - 1, "ext_id": f"{odd}{at.year}", "created_by": 1}
+        url = f"https://a.example/{odd}"
+        stored.insert(**own, provider="google", profile_url=url, created_at=at)
+        stored.insert(**own, provider="z", show_in_profile=True, created_at=at)
+        stored.insert(**own, provider="external", metadata={odd: [odd, 1e300]}, created_at=at)
+        stored.insert(**{**own, "ext_id": f"{at.year}"}, provider="external", created_at=at)
+    with snapshots.taken(None, None) as snapshot:
+        shown = [DetailedSchema().dump(row) for some in snapshot.rows for row in some]
+    lines = [json.loads(strict_json.to_bytes(row)) for row in shown]
+    # With their keys in the same order.
+    assert [[*row.items()] for row in rows_of(export())] == [[*row.items()] for row in lines]
 
 
 def test_of_one_provider_or_user(export: Run) -> None:

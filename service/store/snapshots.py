@@ -80,8 +80,9 @@ def _json(keys: Keys, dialect: str) -> Any:
 
 
 def _object(names: Sequence[str], dialect: str) -> Any:
-    members = (f"""'"{name}":' || {_value(name, dialect)}""" for name in names)
-    return sa.literal_column(f"""'{{' || {" || ',' || ".join(members)} || '}}'""", sa.Text)
+    # Between two values one text only: each concatenation copies all that is before it.
+    parts = [f"""'"{name}":' || {_value(name, dialect)}""" for name in names]
+    return sa.literal_column("'{" + " || ',".join(part[1:] for part in parts) + " || '}'", sa.Text)
 
 
 def _value(name: str, dialect: str) -> str:
@@ -94,7 +95,8 @@ def _value(name: str, dialect: str) -> str:
             written = _MOMENT[dialect]
         case _:  # numbers, and what is JSON already
             written = "CAST({} AS text)"
-    return f"coalesce({written.format(f'social_association.{name}')}, 'null')"
+    value = written.format(f"social_association.{name}")
+    return f"coalesce({value}, 'null')" if _TABLE.c[name].nullable else value
 
 
 def _begin(reader: apart.Connection, numberer: apart.Connection) -> int:

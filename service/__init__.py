@@ -49,6 +49,19 @@ __version__ = "1.0.0"
 MIGRATIONS = str(config.ROOT / "migrations")
 
 
+def check_tree() -> None:
+    """Stop where the package was installed without the tree that it belongs to.
+
+    Raises:
+        SystemExit: with a sentence.
+    """
+    if not Path(MIGRATIONS).is_dir():
+        raise SystemExit(
+            f"There is no {MIGRATIONS}: the service runs from its whole tree. "
+            "Install it there with pip install --editable, as make run does."
+        )
+
+
 def create_app(environ: Mapping[str, str] = os.environ) -> Flask:
     """Make the WSGI application from an environment.
 
@@ -56,11 +69,7 @@ def create_app(environ: Mapping[str, str] = os.environ) -> Flask:
         ConfigError: a setting is missing or senseless; it exits with a sentence.
         SystemExit: the package was installed without the tree that it belongs to.
     """
-    if not Path(MIGRATIONS).is_dir():
-        raise SystemExit(
-            f"There is no {MIGRATIONS}: the service runs from its whole tree. "
-            "Install it there with pip install --editable, as make run does."
-        )
+    check_tree()
     settings = config.load(environ)
     logs.init_app(settings.log_level, settings.log_format)
     app = App(__name__)

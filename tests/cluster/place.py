@@ -8,6 +8,7 @@ import os
 import re
 import secrets
 import shutil
+import subprocess
 import sys
 from pathlib import Path
 
@@ -43,6 +44,20 @@ def as_postgres(*command: str | Path) -> list[str]:
     user = ["--reuid", USER, "--regid", USER, "--clear-groups"]
     reads = ["--inh-caps", "+dac_override", "--ambient-caps", "+dac_override"]
     return ["setpriv", *user, *reads, "--", *words]
+
+
+def node_env(node: str, address: str, text: str) -> str:
+    """What the very command of docs/cluster.md makes of node.env."""
+    document = (ROOT / "docs/cluster.md").read_text()
+    (command,) = re.findall(r"(?m)^sed (.*) node\.env >/etc/social-cluster/node\.env$", document)
+    return subprocess.run(
+        ["/bin/sh", "-euc", f"sed {command}"],
+        env={"PATH": os.environ["PATH"], "node": node, "address": address},
+        input=text,
+        check=True,
+        stdout=subprocess.PIPE,
+        text=True,
+    ).stdout
 
 
 class Place:
@@ -107,9 +122,7 @@ class Place:
             (directory / name).mkdir(parents=True)
         for name in ON_EACH_NODE:
             (directory / "etc" / name).write_text(self._filled_in(name, node))
-        # The sed of node.env's first lines.
-        text = (DEPLOY / "node.env").read_text().replace("db1", node)
-        text = text.replace("10.0.0.11", f"10.0.0.1{node[-1]}")
+        text = node_env(node, f"10.0.0.1{node[-1]}", (DEPLOY / "node.env").read_text())
         (directory / "etc/node.env").write_text(self._moved(text, node))
         (directory / "etc/secrets.env").write_text(self._secrets)
         for path in (directory, *directory.rglob("*")):
@@ -125,6 +138,8 @@ class Place:
         usual_ports = "|".join(map(str, self._ports))
         pattern = rf"(?<=[: ])({usual_ports})\b"
         text = re.sub(pattern, lambda found: str(self._ports[int(found[1])]), text)
+        # Here HAProxy runs under whoever runs the check.
+        text = re.sub(r"(?m)^ +(?:user|group|chroot) .*\n", "", text)
         text = re.sub(r"/usr/lib/postgresql/\d+/bin", str(postgresql_programs()), text)
         for usual_path, own_path in {
             "/etc/social-cluster": "etc",

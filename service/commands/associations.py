@@ -48,12 +48,14 @@ def import_(
     """
     with files.explained(STOPPED), ExitStack() as stack:
         source = Source(files.opened(stack, file))
-        report = importing.Report(files.opened_errors(stack, errors, file))
+        lines = _lines(source, form, file)
         database.check()
         on = stack.enter_context(apart.connection())
+        # Only now: a run that can't begin leaves the report of the last one.
+        report = importing.Report(files.opened_errors(stack, errors, source))
         rehearsal = stack.enter_context(bulk.Rehearsal())
         importing.run(
-            _lines(source, form, file),
+            lines,
             report,
             write=None if dry_run else partial(bulk.create_all, on, by=Origin(created_by)),
             rehearse=partial(rehearsal.create_all, on) if dry_run or max_errors else None,
@@ -105,16 +107,17 @@ def rekey(file: str, provider: str, dry_run: bool, errors: Path | None) -> None:
     """
     with files.explained("Stopped."), ExitStack() as stack:
         source = Source(files.opened(stack, file))
-        report = importing.Report(files.opened_errors(stack, errors, file), rekeying.OUTCOMES)
+        lines = csv_lines(source, _RENAME, _RENAME)
         database.check()
         on = stack.enter_context(apart.connection())
-        lines = csv_lines(source, _RENAME, _RENAME)
+        report = importing.Report(files.opened_errors(stack, errors, source), rekeying.OUTCOMES)
         rekeying.run(lines, report, on, provider, dry_run=dry_run)
     _end(report, errors)
 
 
 def _end(report: importing.Report, errors: Path | None) -> None:
-    click.echo(strict_json.dumps(report.counts))
+    with files.explained(STOPPED), files.output() as standard:
+        click.echo(strict_json.dumps(report.counts), file=standard)
     if report.refused:
         if errors is None:
             click.echo("Some were refused; --errors FILE says which, and why.", err=True)

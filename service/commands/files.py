@@ -5,12 +5,12 @@ import stat
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO, TextIO
 
 from service.commands.group import Failure
-from service.commands.lines import Unusable
+from service.commands.lines import Source, Unusable
 
 
 @contextmanager
@@ -28,6 +28,31 @@ def explained(when_stopped: str) -> Iterator[None]:
         raise Failure(when_stopped) from None
 
 
+def _forget_output() -> None:
+    """Throw away what standard output could not take: Python would try again at its end."""
+    with suppress(OSError):  # none of the system's
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+@contextmanager
+def output() -> Iterator[TextIO]:
+    """Standard output, which has taken all that was written when this ends.
+
+    Raises:
+        Failure: there is none.
+        OSError: it takes no more.
+    """
+    if sys.stdout is None:
+        raise Failure("Standard output is closed.")
+    try:
+        yield sys.stdout
+        sys.stdout.flush()
+    except OSError as error:
+        _forget_output()
+        # Of this number and so of the same class: a broken pipe stays one.
+        raise OSError(error.errno, error.strerror, "Standard output") from None
+
+
 def opened(stack: ExitStack, file: str) -> BinaryIO:
     """For reading; - is standard input."""
     if file == "-":
@@ -35,11 +60,11 @@ def opened(stack: ExitStack, file: str) -> BinaryIO:
     return stack.enter_context(Path(file).open("rb"))
 
 
-def opened_errors(stack: ExitStack, errors: Path | None, file: str) -> TextIO:
-    """For what is wrong with the lines of `file`; what an earlier run wrote there is gone."""
+def opened_errors(stack: ExitStack, errors: Path | None, source: Source) -> TextIO:
+    """For what is wrong with the lines of `source`; what an earlier run wrote there is gone."""
     if errors is None:
         errors = Path(os.devnull)
-    elif errors.exists() and Path(file).exists() and errors.samefile(file):
+    elif source.is_at(errors):
         raise Failure("--errors names the file that is to be imported.")
     return stack.enter_context(errors.open("w", encoding="ascii"))
 
@@ -54,24 +79,28 @@ def written(file: Path | None) -> Iterator[Callable[[bytes], object]]:
         OSError: it can't be written.
     """
     if file is None:
-        yield sys.stdout.buffer.write
-        sys.stdout.buffer.flush()
+        with output() as standard:
+            yield standard.buffer.write
     elif file.exists() and not stat.S_ISREG(file.stat().st_mode):  # a pipe, /dev/…
         with file.open("wb") as pipe:
             yield pipe.write
     else:
-        with _beside(file.resolve()) as beside:
+        with _beside(file) as beside:
             yield beside.write
 
 
 @contextmanager
 def _beside(file: Path) -> Iterator[BinaryIO]:
-    descriptor, name = tempfile.mkstemp(dir=file.parent, prefix=f".{file.name}-")  # mode 600
+    target = file.resolve()
     try:
-        with open(descriptor, "wb") as beside:
+        descriptor, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}-")
+    except OSError as error:  # names what nobody asked for
+        raise OSError(error.errno, error.strerror, str(file)) from None
+    try:
+        with open(descriptor, "wb") as beside:  # mode 600
             yield beside
             beside.flush()
             os.fsync(descriptor)
-        os.replace(name, file)
+        os.replace(name, target)
     finally:
         Path(name).unlink(missing_ok=True)

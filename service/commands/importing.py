@@ -78,7 +78,10 @@ def _as_it_stands(value: Any) -> str | int | None:
     """A pair's part, where it could be one."""
     if type(value) is str:
         return value.encode(errors="backslashreplace").decode()[:LONGEST_TEXT]
-    return value if type(value) is int else None
+    if type(value) is not int:
+        return None
+    digits = str(value)
+    return value if len(digits) <= LONGEST_TEXT else digits[:LONGEST_TEXT]
 
 
 Write = Callable[[Sequence[bulk.New]], Sequence[str]]
@@ -117,6 +120,9 @@ def run(
         while batch := list(islice(judged, at_once)):
             finish()
             under_way, is_last = None, False
+            # More may be refused than was rehearsed: others write meanwhile.
+            if most_refused is not None and report.refused >= most_refused:
+                break
             if rehearse is not None:
                 outcomes = _outcomes(batch, rehearse)
                 if most_refused is not None:

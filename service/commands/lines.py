@@ -7,8 +7,11 @@ be read at all.
 import csv
 import os
 import stat
-from collections.abc import Iterable, Iterator
+from collections import deque
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import zip_longest
 from json import JSONDecodeError
+from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple
 
 from service import strict_json
@@ -16,7 +19,7 @@ from service.web import edge
 from service.web.errors import Entry
 
 LONGEST = edge.LARGEST_BODY
-"""Bytes of a line: as many as a request may have."""
+"""Bytes of a line, or of a CSV record in all its lines: as many as a request may have."""
 _BOM = b"\xef\xbb\xbf"
 # No text that was read strictly holds a surrogate: they stand for what is wrong with a line.
 _TOO_LONG = "\ud800"
@@ -25,8 +28,12 @@ _WRONG = {
     _TOO_LONG: Entry("too_large", f"The line is longer than {LONGEST // 1024} KiB."),
     _NOT_UTF_8: Entry("parse_error", "The line is not UTF-8."),
 }
+_BLANK = " \t\r\n"
+"""What an empty line consists of. Other white space is something that somebody typed."""
 _CELLS = {"show_in_profile": {"true": True, "false": False}}
 """Columns whose texts stand for values of another type; `metadata` is JSON in any case."""
+_MAY_BREAK = {"metadata"}
+"""Columns whose cells may hold line ends: JSON may."""
 
 
 class Unusable(Exception):
@@ -51,16 +58,28 @@ class Source:
 
     def size(self) -> int | None:
         """Bytes in all; None for a pipe and the like."""
+        status = self._status()
+        return None if status is None else status.st_size
+
+    def is_at(self, path: Path) -> bool:
+        """Whether it is the regular file of this name, whatever name it was opened by."""
+        status = self._status()
+        return status is not None and path.exists() and os.path.samestat(status, path.stat())
+
+    def _status(self) -> os.stat_result | None:
+        """Of a regular file."""
         try:
             status = os.fstat(self._file.fileno())
         except OSError:  # no file of the system's at all
             return None
-        return status.st_size if stat.S_ISREG(status.st_mode) else None
+        return status if stat.S_ISREG(status.st_mode) else None
 
     def __iter__(self) -> Iterator[str]:
-        while raw := self._read():
-            if self.position == len(raw):
-                raw = raw.removeprefix(_BOM)
+        is_first = True
+        # The mark at the beginning is no part of the first line, which may be as long as others.
+        while raw := self._read(len(_BOM) if is_first else 0):
+            if is_first:
+                raw, is_first = raw.removeprefix(_BOM), False
             if len(raw.rstrip(b"\r\n")) > LONGEST:
                 while not raw.endswith(b"\n") and (raw := self._read()):
                     pass
@@ -71,8 +90,8 @@ class Source:
             except UnicodeDecodeError:
                 yield _NOT_UTF_8
 
-    def _read(self) -> bytes:
-        raw = self._file.readline(LONGEST + 2)  # with its end
+    def _read(self, more: int = 0) -> bytes:
+        raw = self._file.readline(LONGEST + 2 + more)  # with its end
         self.position += len(raw)
         return raw
 
@@ -82,7 +101,7 @@ def json_lines(source: Iterable[str]) -> Iterator[Line]:
     for number, text in enumerate(source, 1):
         if text in _WRONG:
             yield Line(number, {}, _WRONG[text])
-        elif not text.isspace():
+        elif text.strip(_BLANK):
             yield _of_json(number, text)
 
 
@@ -104,6 +123,9 @@ def csv_lines(
 ) -> Iterator[Line]:
     """Cells under the names of the first line; an empty cell is a field left out.
 
+    A record that is not well-formed, as where a quote is never closed, is refused by its first
+    line; the next record begins at the line after that one.
+
     Args:
         known: the columns that there may be; `required` those that there must be.
 
@@ -111,20 +133,82 @@ def csv_lines(
         Unusable: the first line does not name them.
     """
     csv.field_size_limit(LONGEST)
-    reader = csv.reader(source, strict=True)
-    names = _names(reader, set(known), set(required))
+    records = _Records(source)
+    reader = csv.reader(records, strict=True)
+    return _records(records, reader, _names(reader, set(known), set(required)))
+
+
+class _Records:
+    """The lines of a file; those of a record can be given back."""
+
+    def __init__(self, source: Iterable[str]) -> None:
+        self._source = iter(source)
+        self._again: deque[str] = deque()
+        self._taken: list[str] = []
+        self._size = 0
+        self._before = 0
+
+    def begin(self) -> int:
+        """Begin a record; gives the number of its first line."""
+        self._before += len(self._taken)
+        self._taken.clear()
+        self._size = 0
+        return self._before + 1
+
+    @property
+    def are_several(self) -> bool:
+        """Whether the record has more lines than one."""
+        return len(self._taken) > 1
+
+    def give_back(self) -> None:
+        """Let the next record begin at this one's second line."""
+        self._again.extendleft(reversed(self._taken[1:]))
+        del self._taken[1:]
+
+    def __iter__(self) -> Iterator[str]:
+        return self
+
+    def __next__(self) -> str:
+        text = self._again.popleft() if self._again else next(self._source)
+        self._taken.append(text)
+        if len(self._taken) > 1:
+            self._check(text)
+        return text
+
+    def _check(self, text: str) -> None:
+        if text in _WRONG:
+            raise csv.Error(
+                f"line {self._before + len(self._taken)}, within a quote, can't be read"
+            )
+        self._size = self._size or len(self._taken[0].encode())
+        self._size += len(text.encode())
+        if self._size > LONGEST:
+            raise csv.Error(f"a quote is not closed within {LONGEST // 1024} KiB")
+
+
+def _records(records: _Records, reader: Iterator[list[str]], names: list[str]) -> Iterator[Line]:
     while True:
-        number = reader.line_num + 1
+        number = records.begin()
         try:
             cells = next(reader)
+            if records.are_several:
+                _check_breaks(names, cells)
         except StopIteration:
             return
         except csv.Error as error:
+            records.give_back()
             why = f"The line is not well-formed CSV: {error}."
             yield Line(number, {}, Entry("parse_error", why))
             continue
-        if any(cells):
+        if any(cells) and (len(cells) > 1 or cells[0].strip(_BLANK)):
             yield _of_cells(number, names, cells)
+
+
+def _check_breaks(names: Sequence[str], cells: Sequence[str]) -> None:
+    """Most likely two quotes are missing, and what is between them are lines of their own."""
+    for name, cell in zip_longest(names, cells[: len(names)], fillvalue=""):
+        if name not in _MAY_BREAK and ("\n" in cell or "\r" in cell):
+            raise csv.Error(f"a quote opens a cell of {name or 'no name'} that goes over lines")
 
 
 def _names(reader: Iterator[list[str]], known: set[str], required: set[str]) -> list[str]:

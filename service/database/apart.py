@@ -148,16 +148,17 @@ def connection() -> Iterator[Connection]:
     """
     url = db.engine.url
     options: dict[str, Any] = {"isolation_level": None, "check_same_thread": False}
+    # What is to be undone is undone here; SQLAlchemy would log that it can't where the database
+    # is gone.
+    pool: dict[str, Any] = {"poolclass": sa.NullPool, "pool_reset_on_return": None}
     if is_postgresql(url):
         # Nothing is prepared: there may be a pooler in between.
         options = {"client_encoding": postgresql.CLIENT_ENCODING, "prepare_threshold": None}
         options |= {name: value for name, value in _ALIVE.items() if name not in url.query}
-        engine = sa.create_engine(
-            url, poolclass=sa.NullPool, isolation_level="AUTOCOMMIT", connect_args=options
-        )
+        engine = sa.create_engine(url, isolation_level="AUTOCOMMIT", connect_args=options, **pool)
     else:
         options["timeout"] = PATIENCE
-        engine = sa.create_engine(url, poolclass=sa.NullPool, connect_args=options)
+        engine = sa.create_engine(url, connect_args=options, **pool)
         sqlite.listen(engine)
     try:
         with engine.connect() as connected:

@@ -61,8 +61,11 @@ def taken(
         with apart.connection() as numberer:
             events.number_at_leisure(numberer.run)  # what is left then takes no time
             next_after = numberer.patiently(partial(_begin, reader, numberer))
-        with closing(reader.stream(Statement(query), {}, at_once=AT_ONCE)) as rows:
-            yield Snapshot(rows, next_after)
+        try:
+            with closing(reader.stream(Statement(query), {}, at_once=AT_ONCE)) as rows:
+                yield Snapshot(rows, next_after)
+        finally:
+            reader.rollback()
 
 
 _TEXT = {"postgresql": "to_json({})::text", "sqlite": "json_quote({})"}

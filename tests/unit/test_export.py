@@ -301,7 +301,7 @@ def test_a_dash_is_standard_output(export: Run) -> None:
 def test_a_folder_that_is_not_there_is_a_sentence(export: Run) -> None:
     result = export("/no/such/file")
     assert (result.exit_code, result.stdout) == (2, "")
-    assert "No such file or directory." in result.stderr
+    assert result.stderr == "Error: /no/such/file: No such file or directory.\n"
 
 
 @ON_SQLITE

@@ -1,12 +1,16 @@
 """`flask associations import`: what a line becomes."""
 
 import json
+import os
 import re
+import runpy
 import sqlite3
+import subprocess
+import sys
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
 from datetime import UTC, datetime, timedelta
@@ -20,13 +24,15 @@ from click.testing import Result
 from flask import Flask
 from flask.testing import FlaskCliRunner
 
+import service
 from service.commands import associations as commands
 from service.database import apart
 from service.store import associations, bulk, events
 from tests.support import databases, stored
 from tests.support.bulk import Run, codes, counts, lines, refused
 from tests.support.databases import ON_ONE, ON_POSTGRESQL, ON_SQLITE
-from tests.support.factories import PATH, as_admin, external, facebook
+from tests.support.factories import PATH, as_admin, environment, external, facebook
+from tests.support.processes import ROOT
 from tests.support.stored import BY, link
 
 WHEN = "2019-05-01T12:00:00.000001Z"
@@ -290,6 +296,7 @@ def test_without_a_terminal_it_is_silent_but_for_a_hint_at_errors(run: Run) -> N
         ("2019-05-01T12:00:00.1234567Z", "invalid"),
         ("1969-12-31T23:59:59Z", "invalid"),
         ("9999-12-31T23:59:59-23:59", "invalid"),
+        ("2019-05-01T12:00:00+00:60", "invalid"),
         (1556712000, "invalid"),
         (None, "null"),
     ],
@@ -301,10 +308,20 @@ def test_a_moment_is_exact(run: Run, tmp_path: Path, value: object, code: str) -
 
 
 @ON_ONE
+def test_it_is_not_changed_before_it_is_made(run: Run, tmp_path: Path) -> None:
+    moments = {"created_at": WHEN, "updated_at": WHEN.replace("2019", "2018")}
+    run(lines(facebook(**moments)), "--errors", str(tmp_path / "errors"))
+    (found,) = refused(tmp_path / "errors")
+    assert codes(found["errors"]) == {"updated_at": "invalid"}
+
+
+@ON_ONE
 def test_what_is_refused_is_shown_only_where_it_could_be_a_pair(run: Run, tmp_path: Path) -> None:
     bad = [{"provider": "\ud800" * 500, "ext_id": 7}, {"provider": [], "ext_id": True}]
+    bad += [{"ext_id": 10**4000}]
     run(lines(*bad), "--errors", str(tmp_path / "errors"))
-    one, other = refused(tmp_path / "errors")
+    one, other, long = refused(tmp_path / "errors")
+    assert long["ext_id"] == "1" + 254 * "0"
     assert (len(one["provider"]), one["ext_id"]) == (255, 7)
     assert (other["provider"], other["ext_id"]) == (None, None)
 
@@ -319,6 +336,88 @@ def test_the_errors_file_is_not_the_input(
     result = runner.invoke(args=arguments)
     assert (result.exit_code, file.read_text()) == (2, lines(facebook()))
     assert "--errors names the file" in result.stderr
+
+
+@ON_ONE
+@pytest.mark.parametrize("command", [("import", "--created-by", "1"), ("rekey", "--provider", "p")])
+def test_the_errors_file_is_not_standard_input(
+    database_url: str, tmp_path: Path, command: tuple[str, ...]
+) -> None:
+    file = tmp_path / "links"
+    file.write_text("old,new\n")
+    result = in_a_shell(database_url, [*command, "-", "--errors", str(file)], f'<"{file}"')
+    assert (result.returncode, file.read_text()) == (2, "old,new\n")
+    assert "--errors names the file" in result.stderr
+
+
+@ON_ONE
+@pytest.mark.parametrize("command", [("import", "-", "--created-by", "1"), ("export",)])
+@pytest.mark.parametrize(
+    ("redirection", "why"),
+    [
+        (">/dev/full", "Standard output: No space left on device."),
+        (">&-", "Standard output is closed."),
+    ],
+)
+def test_standard_output_that_fails_is_a_sentence(
+    app: Flask, database_url: str, command: tuple[str, ...], redirection: str, why: str
+) -> None:
+    with app.app_context():
+        link()
+    result = in_a_shell(database_url, command, f"</dev/null {redirection}")
+    assert (result.returncode, result.stderr) == (2, f"Error: {why}\n")
+
+
+@ON_ONE
+@pytest.mark.parametrize("head", ["", "who,what\n"])
+def test_a_run_that_can_t_begin_leaves_the_last_one_s_report(
+    database_url: str, tmp_path: Path, head: str
+) -> None:
+    errors = tmp_path / "errors"
+    errors.write_text("{}\n")
+    unready = f"sqlite:///{tmp_path / 'new.db'}"  # where there are no tables
+    with databases.application(database_url if head else unready) as app:
+        options = ["--errors", str(errors), "--format", "csv" if head else "jsonl"]
+        result = runs(app.test_cli_runner())(head, *options)
+    assert (result.exit_code, errors.read_text()) == (2, "{}\n")
+
+
+def in_a_shell(
+    url: str, command: Sequence[str], redirection: str
+) -> "subprocess.CompletedProcess[str]":
+    flask = Path(sys.executable).with_name("flask")
+    return subprocess.run(
+        ["sh", "-c", f'exec "$@" {redirection}', "sh", flask, "associations", *command],
+        cwd=ROOT,
+        env=os.environ | environment(url),
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+@ON_ONE
+def test_ctrl_c_before_there_is_a_command_does_not_say_that_it_was_done(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def stopped() -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(service, "create_app", stopped)
+    with pytest.raises(SystemExit) as ended:
+        runpy.run_path(str(ROOT / "wsgi.py"))
+    assert ended.value.code == 2
+    assert capsys.readouterr().err == "Error: Stopped before anything was done.\n"
+
+
+@pytest.mark.parametrize("batch", [1, 2])
+def test_max_errors_binds_when_more_is_refused_than_was_rehearsed(
+    run: Run, monkeypatch: pytest.MonkeyPatch, batch: int
+) -> None:
+    monkeypatch.setattr(commands, "AT_ONCE", dict.fromkeys(("sqlite", "postgresql"), batch))
+    # Somebody else takes all that was free.
+    monkeypatch.setattr(bulk, "create_all", lambda on, new, by: [bulk.CONFLICT] * len(new))
+    result = run(lines(*(facebook(ext_id=f"{n}") for n in range(9))), "--max-errors", "1")
+    assert (result.exit_code, counts(result)) == (1, {"conflict": batch})
 
 
 @ON_ONE

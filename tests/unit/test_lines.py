@@ -136,11 +136,53 @@ def test_what_is_wrong_with_a_record_is_wrong_with_that_record(line: bytes, code
     assert of_csv(HEAD + line + b"\n7,a,b\n") == [(2, code), (3, good)]
 
 
-def test_a_quote_that_is_never_closed_ends_within_bounds() -> None:
-    lines = b"7,a,b\n" * LONGEST
-    found = of_csv(HEAD + b'7,a,"b\n' + lines)
+GOOD = dict(zip(REQUIRED, "7ab", strict=True))
+
+
+@pytest.mark.parametrize("count", [2, LONGEST])
+def test_a_quote_that_is_never_closed_is_refused_alone(count: int) -> None:
+    found = of_csv(HEAD + b'7,a,"b\n' + b"7,a,b\n" * count)
+    assert found == [(2, "parse_error"), *((number, GOOD) for number in range(3, count + 3))]
+
+
+@pytest.mark.parametrize(
+    ("between", "codes"),
+    [
+        (b"7,a,b\n7,a,b\n", [GOOD, GOOD]),
+        (b"7,a,b\n\xff\n7,a,b\n", [GOOD, "parse_error", GOOD]),
+        (b"x" * (LONGEST + 9) + b"\n", ["too_large"]),
+    ],
+)
+def test_no_line_between_two_missing_quotes_is_lost(between: bytes, codes: list[Any]) -> None:
+    found = of_csv(HEAD + b'7,a,"b\n' + between + b'7,a,b"\n7,a,b\n')
+    expected: list[Any] = ["parse_error", *codes, {**GOOD, "ext_id": 'b"'}, GOOD]
+    assert found == list(enumerate(expected, 2))
+
+
+def test_only_metadata_goes_over_several_lines_and_not_under_no_name() -> None:
+    (one, *_) = of_csv(HEAD + b'7,a,b,"c\nd"\n')
+    assert one == (2, "parse_error")
+
+
+def test_a_record_of_many_cells_is_as_short_as_a_line() -> None:
+    head = b"user_id,provider,ext_id,metadata,profile_url\n"
+    half = b"x" * (LONGEST // 2)
+    found = of_csv(head + b'7,a,b,"' + half + b'\n",' + half + b"\n7,a,b\n")
     assert found[0] == (2, "parse_error")
-    assert len(found) > LONGEST - LONGEST // 6 - 2
+    assert found[-1] == (4, GOOD)
+
+
+def test_what_is_no_blank_is_no_empty_line() -> None:
+    for text in ("\u00a0", "\u2028", "\f"):
+        assert of_json(f"{text}\n".encode()) == [(1, "parse_error")]
+        assert of_csv(HEAD + f"{text}\n".encode()) == [(2, {"user_id": text})]
+    assert of_csv(HEAD + b" \t \n7,a,b\n") == [(3, GOOD)]
+
+
+def test_a_byte_order_mark_makes_the_first_line_no_longer() -> None:
+    longest = b"{" + b" " * (LONGEST - 2) + b"}\n"
+    assert of_json(b"\xef\xbb\xbf" + longest + b"{}") == [(1, {}), (2, {})]
+    assert of_json(b"\xef\xbb\xbf" + b" " + longest + b"{}") == [(1, "too_large"), (2, {})]
 
 
 def test_a_cell_under_no_name_is_refused() -> None:

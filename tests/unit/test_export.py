@@ -1,6 +1,7 @@
 """`flask associations export`: all as it is at one moment, and the id to follow from."""
 
 import csv
+import errno
 import io
 import json
 import os
@@ -307,7 +308,7 @@ def test_a_folder_that_is_not_there_is_a_sentence(export: Run) -> None:
 @ON_SQLITE
 def test_who_reads_no_further_ends_it(export: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     def broken(*_: object) -> Iterator[bytes]:
-        raise BrokenPipeError
+        raise BrokenPipeError(errno.EPIPE, "Broken pipe")
 
     monkeypatch.setattr("service.commands.exporting.json_lines", broken)
     result = export()

@@ -60,7 +60,7 @@ def test_after_a_stop_the_file_holds_everything(
         fill(server)
         assert wal(tmp_path).exists()
         stop(server)
-        server.process.wait(10)
+        server.process.wait(30)
     assert rows_of_a_copy(tmp_path) == ROWS
     assert not wal(tmp_path).exists()
 
@@ -94,7 +94,7 @@ def test_what_a_killed_service_left_behind_the_next_start_picks_up(tmp_path: Pat
     with serving(tmp_path, WEB_CONCURRENCY="1") as server:
         fill(server)
         os.killpg(server.process.pid, signal.SIGKILL)
-        server.process.wait(10)
+        server.process.wait(30)
     assert wal(tmp_path).stat().st_size
     with serving(tmp_path, is_migrated=True, WEB_CONCURRENCY="1"):
         assert not wal(tmp_path).exists()

@@ -72,3 +72,5 @@ def test_there_is_a_recipe_for_each_of_these() -> None:
 def test_a_recipe_works_as_it_stands(title: str, copy: Path) -> None:
     for kind, text in RECIPES[title]:
         follow(kind, text, copy)
+    # Of `make check`, which each recipe ends with.
+    run([sys.executable, str(ROOT / "scripts/check_additions.py"), "migrations"], copy)

@@ -10,8 +10,9 @@ import click
 from service import database, strict_json
 from service.commands import exporting, files, importing, rekeying
 from service.commands.group import PROVIDER, USER_ID, Failure, Group
-from service.commands.lines import Line, Source, csv_lines, json_lines
+from service.commands.lines import Line, Source, json_lines
 from service.commands.progress import progress
+from service.commands.records import csv_lines
 from service.database import apart
 from service.schemas.lines import LineSchema
 from service.store import bulk, snapshots

@@ -5,7 +5,8 @@ from typing import Any
 
 import pytest
 
-from service.commands.lines import LONGEST, Line, Source, Unusable, csv_lines, json_lines
+from service.commands.lines import LONGEST, Line, Source, Unusable, json_lines
+from service.commands.records import csv_lines
 
 KNOWN = ("user_id", "provider", "ext_id", "profile_url", "show_in_profile", "metadata")
 REQUIRED = KNOWN[:3]

@@ -54,8 +54,11 @@ def test_what_was_acknowledged_is_on_the_promoted_standby(both: Pair) -> None:
         link(user_id=12, ext_id="moved too")
         admins.grant(5)
     with both.stalled():
+        others = tuple(request for request in EACH if request is not ERASE)
         for how, requests in (
-            ("pg_terminate_backend", EACH),
+            # Alone: an erasure waits for changes that are under way.
+            ("pg_terminate_backend", (ERASE,)),
+            ("pg_terminate_backend", others),
             ("pg_cancel_backend", (OTHER, IMPORT)),
         ):
             first = _answers(both, requests, partial(both.end_waits, how, len(requests)))

@@ -6,6 +6,7 @@ An event gets its `id` when somebody first reads: see `_number`.
 import time
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
+from functools import partial
 from itertools import takewhile
 from typing import Any
 
@@ -13,7 +14,7 @@ import sqlalchemy as sa
 
 from service.database import Unavailable, execute
 from service.database.replication import FENCE
-from service.database.statements import Run, Statement, Transaction
+from service.database.statements import OnPostgresql, Run, Statement, Transaction
 from service.models import Event, EventCounter
 
 Row = Any
@@ -32,7 +33,10 @@ MOST_NUMBERED = 1_000
 """Events that get their ids in one transaction, which takes a fraction of a second."""
 NUMBERING_TIME = 1.0  # seconds
 
-_UNNUMBERED = _EVENT.c.id.is_(None)
+_UNNUMBERED = sa.and_(
+    _EVENT.c.id.is_(None), _EVENT.c.seq > sa.bindparam("above", type_=sa.BigInteger)
+)
+_FROM_THE_FIRST = {"above": 0}
 _BATCH = (
     sa.select(_EVENT.c.seq, sa.func.row_number().over(order_by=_EVENT.c.seq).label("place"))
     .where(_UNNUMBERED)
@@ -48,9 +52,12 @@ _give_ids = Statement(
     sa.update(Event)
     .where(_EVENT.c.seq == _BATCH.c.seq)
     .values(id=sa.bindparam("last") + _BATCH.c.place)
-    .returning(_EVENT.c.id)
+    .returning(_EVENT.c.id, _EVENT.c.seq)
 )
 _set_counter = Statement(sa.update(EventCounter).values(last_id=sa.bindparam("last")))
+# In the index' order, and no more of it than a batch: after an import PostgreSQL takes the many
+# without an id for few, and would read and sort all of them for each thousand.
+_in_order = OnPostgresql(sa.text("SELECT set_config('enable_bitmapscan', 'off', true)"))
 
 
 @Transaction
@@ -62,7 +69,8 @@ def _number(run: Run, parameters: Mapping[str, Any]) -> list[Row]:
     without gaps. What is not committed yet has no id, however long it stays open.
     """
     ((last, _),) = run(_lock_counter, {})
-    given = run(_give_ids, {"last": last})
+    run(_in_order, {})
+    given = run(_give_ids, {**parameters, "last": last})
     # Empty where somebody else has numbered meanwhile.
     run(_set_counter, {"last": max((row.id for row in given), default=last)})
     return given
@@ -74,14 +82,17 @@ def number_all_within(run: Run) -> int:
     Raises:
         psycopg.Error: another transaction was in the way; to be tried again.
     """
-    _number_all(lambda: run(_is_unnumbered, {}), lambda: _number.within(run, {}))
+    _number_all(partial(run, _is_unnumbered), partial(_number.within, run))
     ((last, _),) = run(_counter, {})
     return int(last)
 
 
-def number_at_leisure(run: Callable[[Statement | Transaction], list[Row]] = execute) -> None:
+Execute = Callable[[Statement | Transaction, Mapping[str, Any]], list[Row]]
+
+
+def number_at_leisure(run: Execute = execute) -> None:
     """Give ids to all that have none, however long it takes; `run` does a transaction."""
-    _number_all(lambda: run(_is_unnumbered), lambda: run(_number))
+    _number_all(partial(run, _is_unnumbered), partial(run, _number))
 
 
 def number(*, all_of_them: bool = False) -> None:
@@ -92,24 +103,31 @@ def number(*, all_of_them: bool = False) -> None:
     """
     end = time.monotonic() + NUMBERING_TIME
 
-    def number_in_time() -> list[Row]:
-        given = execute(_number)
+    def number_in_time(parameters: Mapping[str, Any]) -> list[Row]:
+        given = execute(_number, parameters)
         if len(given) == MOST_NUMBERED and time.monotonic() > end:
             raise Unavailable("many events get their ids for the first time")
         return given
 
     if all_of_them:
-        _number_all(lambda: execute(_is_unnumbered), number_in_time)
-    elif execute(_is_unnumbered):
-        execute(_number)
+        _number_all(partial(execute, _is_unnumbered), number_in_time)
+    elif execute(_is_unnumbered, _FROM_THE_FIRST):
+        execute(_number, _FROM_THE_FIRST)
 
 
-def _number_all(are_left: Callable[[], list[Row]], number: Callable[[], list[Row]]) -> None:
+Ask = Callable[[Mapping[str, Any]], list[Row]]
+
+
+def _number_all(are_left: Ask, number: Ask) -> None:
     # A batch is short where there are no more, or where an erasure took some of it. What is left
     # after a second one was written meanwhile.
-    short = 0
-    while short < 2 and are_left():
-        short = short + 1 if len(number()) < MOST_NUMBERED else 0
+    short, above = 0, _FROM_THE_FIRST
+    while short < 2 and are_left(above):
+        given = number(above)
+        short = short + 1 if len(given) < MOST_NUMBERED else 0
+        # Begin where the last batch ended: the index still holds what has an id since, and to pass
+        # over that again and again made a million events take a minute.
+        above = {"above": max([above["above"], *(row.seq for row in given)])}
 
 
 _feed = Statement(

@@ -45,7 +45,7 @@ def terminate(server: Server) -> None:
 
 
 def interrupt(server: Server) -> None:
-    os.killpg(server.process.pid, signal.SIGINT)  # as Ctrl-C does
+    server.process.send_signal(signal.SIGINT)
 
 
 def quit_at_once(server: Server) -> None:

@@ -1,6 +1,7 @@
 """gunicorn's threaded worker, with the one error body for what gunicorn itself refuses."""
 
 import select
+import signal
 from typing import Any
 
 from gunicorn import glogging, util
@@ -73,6 +74,17 @@ class Worker(ThreadWorker):
                     self.accept(listener)
                     queued = self.nr_conns > before
                 listener.close()
+
+    def handle_quit(self, sig: int, frame: object) -> None:
+        """End at once, on INT or QUIT.
+
+        Ctrl-C reaches the workers too, and the master's QUIT follows. ThreadWorker's own handler
+        takes a lock of the thread pool, which the line that it interrupts may hold, itself above
+        all: it would wait for ever. The pool ends with the process.
+        """
+        for number in (signal.SIGINT, signal.SIGQUIT):
+            signal.signal(number, signal.SIG_IGN)
+        super(ThreadWorker, self).handle_quit(sig, frame)
 
     def handle_error(self, req: object, client: Any, addr: object, exc: BaseException) -> None:
         status = next((status for kind, status in _STATUS if isinstance(exc, kind)), 500)

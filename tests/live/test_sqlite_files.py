@@ -45,7 +45,7 @@ def terminate(server: Server) -> None:
 
 
 def interrupt(server: Server) -> None:
-    server.process.send_signal(signal.SIGINT)
+    os.killpg(server.process.pid, signal.SIGINT)  # as Ctrl-C does
 
 
 def quit_at_once(server: Server) -> None:
@@ -60,7 +60,7 @@ def test_after_a_stop_the_file_holds_everything(
         fill(server)
         assert wal(tmp_path).exists()
         stop(server)
-        server.process.wait(30)
+        server.process.wait(10)
     assert rows_of_a_copy(tmp_path) == ROWS
     assert not wal(tmp_path).exists()
 
@@ -94,7 +94,7 @@ def test_what_a_killed_service_left_behind_the_next_start_picks_up(tmp_path: Pat
     with serving(tmp_path, WEB_CONCURRENCY="1") as server:
         fill(server)
         os.killpg(server.process.pid, signal.SIGKILL)
-        server.process.wait(30)
+        server.process.wait(10)
     assert wal(tmp_path).stat().st_size
     with serving(tmp_path, is_migrated=True, WEB_CONCURRENCY="1"):
         assert not wal(tmp_path).exists()

@@ -5,6 +5,7 @@ It uses two names of gunicorn that are not documented (decision 0007).
 
 import os
 import selectors
+import signal
 import socket
 import threading
 from collections.abc import Iterator
@@ -105,3 +106,19 @@ def test_a_worker_that_is_stopped_while_it_starts_ends(worker: Worker) -> None:
         for enabled in (True, False, False):
             worker.set_accept_enabled(enabled)
         assert not worker.poller.get_map()
+
+
+def test_a_worker_that_is_to_end_at_once_takes_no_lock_and_hears_no_second_signal(
+    worker: Worker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The line that Ctrl-C interrupts may hold the pool's; the master's QUIT comes right after."""
+    numbers = (signal.SIGINT, signal.SIGQUIT)
+    before = [signal.getsignal(number) for number in numbers]
+    monkeypatch.setattr(worker.tpool, "shutdown", Mock(side_effect=AssertionError))
+    try:
+        with pytest.raises(SystemExit):
+            worker.handle_quit(signal.SIGINT, None)
+        assert [signal.getsignal(number) for number in numbers] == [signal.SIG_IGN] * 2
+    finally:
+        for number, handler in zip(numbers, before, strict=True):
+            signal.signal(number, handler)

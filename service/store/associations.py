@@ -55,7 +55,7 @@ _SHOWN = (
 DETAILED = (*_SHOWN, _TABLE.c.created_at, _TABLE.c.updated_at, _TABLE.c.created_by)
 """What admins and exports see."""
 # Named apart from the columns: in an UPDATE a column's name stands for its new value.
-_IS_PAIR = sa.and_(
+IS_PAIR = sa.and_(
     _TABLE.c.provider == sa.bindparam("of_provider"), _TABLE.c.ext_id == sa.bindparam("of_ext_id")
 )
 _IS_OF_USER = _TABLE.c.user_id == sa.bindparam("of_user_id")
@@ -90,12 +90,12 @@ _LIST_ALL = (
 )
 _list_all = Statement(_LIST_ALL)
 _list_shown = Statement(_LIST_ALL.where(_TABLE.c.show_in_profile))
-_look_up = Statement(sa.select(*_SHOWN).where(_IS_PAIR))
+_look_up = Statement(sa.select(*_SHOWN).where(IS_PAIR))
 _count = Statement(sa.select(_HELD.label("held")))
 _delete = Recorded(
     lambda _: (
         sa.delete(Association)
-        .where(_IS_PAIR, _IS_OF_USER)
+        .where(IS_PAIR, _IS_OF_USER)
         .returning(_TABLE.c.user_id, _TABLE.c.provider, _TABLE.c.ext_id)
     ),
     "association.deleted",
@@ -108,7 +108,7 @@ def _update(*names: str) -> Recorded:
     return Recorded(
         lambda _: (
             sa.update(Association)
-            .where(_IS_PAIR, _IS_OF_USER)
+            .where(IS_PAIR, _IS_OF_USER)
             .values({_TABLE.c[name]: sa.bindparam(f"new_{name}") for name in names})
             .values(updated_at=sa.bindparam("now"))
             .returning(*_SHOWN)

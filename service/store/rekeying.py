@@ -12,7 +12,7 @@ from service.database.apart import Connection
 from service.database.replication import FENCE
 from service.database.statements import Statement, insert_of
 from service.models import Association
-from service.store.associations import DETAILED, Row
+from service.store.associations import DETAILED, IS_PAIR, Row
 from service.store.recording import Origin, Recorded
 
 CHANGED, MISSING, CONFLICT, INCOMPLETE = "changed", "missing", "conflict", "incomplete"
@@ -21,9 +21,6 @@ Renamed = tuple[str, str]
 """The old ext_id and the new one."""
 
 _TABLE = Association.__table__
-_IS_PAIR = sa.and_(
-    _TABLE.c.provider == sa.bindparam("of_provider"), _TABLE.c.ext_id == sa.bindparam("of_ext_id")
-)
 
 
 def _insert_again(dialect: str) -> Any:
@@ -41,9 +38,9 @@ def _insert_again(dialect: str) -> Any:
 
 _insert = Recorded(_insert_again, "association.created")
 _delete = Recorded(
-    lambda _: sa.delete(Association).where(_IS_PAIR).returning(*DETAILED), "association.deleted"
+    lambda _: sa.delete(Association).where(IS_PAIR).returning(*DETAILED), "association.deleted"
 )
-_look_up = Statement(sa.select(_TABLE.c.user_id).where(_IS_PAIR))
+_look_up = Statement(sa.select(_TABLE.c.user_id).where(IS_PAIR))
 
 
 class _Again(Exception):

@@ -14,7 +14,7 @@ from service.database.replication import FENCE
 from service.database.statements import Statement
 from service.models import Association
 from service.store import associations
-from service.store.associations import DETAILED, LimitReached, NotFound, Row
+from service.store.associations import DETAILED, IS_PAIR, LimitReached, NotFound, Row
 from service.store.recording import Origin, Recorded
 
 
@@ -55,8 +55,7 @@ def _move(*conditions: Any) -> Any:
 
 _move_one = Recorded(
     lambda _: _move(
-        _TABLE.c.provider == sa.bindparam("of_provider"),
-        _TABLE.c.ext_id == sa.bindparam("of_ext_id"),
+        IS_PAIR,
         _TABLE.c.user_id == _FROM,
         _count_of(_TO) < _LIMIT,
     ),

@@ -130,8 +130,7 @@ def run_on(
     except postgresql.CONFLICTS:
         raise
     except (psycopg.Error, sqlite3.Error, sa.exc.DBAPIError) as raised:
-        # SQLAlchemy's when it prepares its first connection.
-        error = raised.orig if isinstance(raised, sa.exc.DBAPIError) else raised
+        error = connections.driver_error(raised)
         if postgresql.is_unanswered(error):
             database.breaker.unanswered(began)
         if why := _condition(error, connection):
@@ -151,8 +150,7 @@ def explained() -> Iterator[None]:
     try:
         yield
     except (psycopg.Error, sa.exc.DBAPIError) as raised:
-        error = raised.orig if isinstance(raised, sa.exc.DBAPIError) else raised
-        why = postgresql.condition(error) or sqlite.condition(error)
+        why = connections.condition(connections.driver_error(raised))
         if why is None:
             raise
         raise SystemExit(f"The database can't do this: {why}.") from None
@@ -187,7 +185,7 @@ def _run_anew(
 
 
 def _condition(error: BaseException | None, connection: ThreadConnection) -> str | None:
-    if why := postgresql.condition(error) or sqlite.condition(error):
+    if why := connections.condition(error):
         return why
     if postgresql.may_be_the_schema(error) or sqlite.may_be_the_schema(error):
         return migration.shortcoming(lambda statement: connection.run(statement, {}))

@@ -15,8 +15,7 @@ import psycopg
 import sqlalchemy as sa
 from psycopg import errors as pg
 
-from service.database import db, postgresql, sqlite
-from service.database.connections import is_postgresql
+from service.database import connections, db, postgresql, sqlite
 from service.database.errors import Unavailable
 from service.database.replication import NotReplicated, is_given_up
 from service.database.statements import Statement, Transaction
@@ -151,7 +150,7 @@ def connection() -> Iterator[Connection]:
     # What is to be undone is undone here; SQLAlchemy would log that it can't where the database
     # is gone.
     pool: dict[str, Any] = {"poolclass": sa.NullPool, "pool_reset_on_return": None}
-    if is_postgresql(url):
+    if connections.is_postgresql(url):
         # Nothing is prepared: there may be a pooler in between.
         options = {"client_encoding": postgresql.CLIENT_ENCODING, "prepare_threshold": None}
         options |= {name: value for name, value in _ALIVE.items() if name not in url.query}
@@ -164,7 +163,6 @@ def connection() -> Iterator[Connection]:
         with engine.connect() as connected:
             yield Connection(connected.connection.driver_connection, engine.dialect)
     except (psycopg.Error, sqlite3.Error, sa.exc.DBAPIError) as raised:
-        error = raised.orig if isinstance(raised, sa.exc.DBAPIError) else raised
-        if why := postgresql.condition(error) or sqlite.condition(error):
+        if why := connections.condition(connections.driver_error(raised)):
             raise Unavailable(why) from raised
         raise

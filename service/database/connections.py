@@ -23,6 +23,19 @@ def kind_of(url: sa.URL) -> Any:
     return postgresql if is_postgresql(url) else sqlite
 
 
+def driver_error(raised: BaseException) -> BaseException | None:
+    """The driver's own error: SQLAlchemy wraps those that come while a connection is made."""
+    return raised.orig if isinstance(raised, sa.exc.DBAPIError) else raised
+
+
+def condition(error: BaseException | None) -> str | None:
+    """The condition of the database that a driver's error speaks of, for the log.
+
+    Returns: a text without any user's value; None when the error is a mistake of ours.
+    """
+    return postgresql.condition(error) or sqlite.condition(error)
+
+
 def engine_options(url: sa.URL, *, pool_size: int, pooler: str | None) -> dict[str, Any]:
     """Keyword arguments for `create_engine`."""
     return {

@@ -137,7 +137,7 @@ class Replica:
             self._out_of_use("")
             return None
         except (psycopg.Error, sa.exc.DBAPIError) as raised:
-            error = raised.orig if isinstance(raised, sa.exc.DBAPIError) else raised
+            error = connections.driver_error(raised)
             if postgresql.is_unanswered(error):
                 self._breaker.unanswered(began)
             # Also where only the statement failed: it may be prepared for what was migrated since.

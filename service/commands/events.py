@@ -16,6 +16,7 @@ from service.database import Unavailable
 from service.schemas.moments import timestamp
 from service.schemas.patterns import LARGEST_ID
 from service.store import events, webhooks
+from service.store.numbering import counter
 
 PRUNED_AT_ONCE = 1_000
 PAUSE = 0.02  # seconds between two batches, for those who wait to write
@@ -94,7 +95,7 @@ def replay(after: int, url: str | None) -> None:
 def prune() -> None:
     """Delete the events that are older than EVENTS_RETENTION_DAYS, in small batches."""
     before = datetime.now(UTC) - timedelta(days=current_app.config["EVENTS_RETENTION_DAYS"])
-    from_id = events.pruned_id()
+    from_id = counter().pruned_id
     pruned = failures = 0
     while True:
         try:
@@ -110,7 +111,7 @@ def prune() -> None:
         if batch < PRUNED_AT_ONCE:
             break
         time.sleep(PAUSE)
-    _log_what_was_not_sent(from_id, events.pruned_id())
+    _log_what_was_not_sent(from_id, counter().pruned_id)
     click.echo(strict_json.dumps({"pruned": pruned}))
 
 

@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from service.database import apart
 from service.database.statements import Statement
 from service.models import Association, UtcDateTime
-from service.store import events
+from service.store import numbering
 from service.store.associations import DETAILED, Row
 
 AT_ONCE = 2_000
@@ -59,7 +59,7 @@ def taken(
 
     with apart.connection() as reader:
         with apart.connection() as numberer:
-            events.number_at_leisure(numberer.run)  # what is left then takes no time
+            numbering.number_at_leisure(numberer.run)  # what is left then takes no time
             next_after = numberer.patiently(partial(_begin, reader, numberer))
         try:
             with closing(reader.stream(Statement(query), {}, at_once=AT_ONCE)) as rows:
@@ -117,7 +117,7 @@ def _begin(reader: apart.Connection, numberer: apart.Connection) -> int:
                 modes = f"{_ONE_SNAPSHOT} READ ONLY; SET TRANSACTION SNAPSHOT '{name}'"
             reader.begin(modes)
             reader.run(_look)  # SQLite's moment is that of the first look
-            return events.number_all_within(numberer.run)
+            return numbering.number_all_within(numberer.run)
     except BaseException:
         reader.rollback()
         raise

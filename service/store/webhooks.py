@@ -9,6 +9,7 @@ from service.database import execute
 from service.database.statements import Statement, insert_of
 from service.models import Webhook
 from service.store import events
+from service.store.numbering import counter
 
 Row = Any
 """A named tuple with the columns of `Webhook`."""
@@ -112,4 +113,4 @@ def backlog(url: str) -> Backlog:
     event = events.next_after(state(url).acknowledged_id)
     if event is None:
         return Backlog(0, None)
-    return Backlog(events.last_id() - event.id + 1, event.occurred_at)
+    return Backlog(counter().last_id - event.id + 1, event.occurred_at)

@@ -15,7 +15,7 @@ from typing import Any
 
 from service.database import Unavailable
 from service.database.locks import lock
-from service.store import events, webhooks
+from service.store import events, numbering, webhooks
 from service.webhooks.sending import Sender
 
 logger = logging.getLogger("service.webhooks")
@@ -89,8 +89,8 @@ class Delivery:
             if not ours.take():
                 logger.warning("another process delivers")
                 return False
-            events.number(all_of_them=True)
-            last = events.last_id()
+            numbering.number(all_of_them=True)
+            last = numbering.counter().last_id
             tries = (self._try_once(*address, last) for address in self._addresses.items())
             return all(await asyncio.gather(*tries))
         finally:

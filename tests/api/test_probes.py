@@ -12,7 +12,7 @@ from flask.testing import FlaskClient
 
 from service import create_app
 from service.database import db
-from service.store import events, webhooks
+from service.store import numbering, webhooks
 from tests.api import problems
 from tests.support.factories import PATH, as_user, environment, errors_of, facebook, path_of
 from tests.support.receiver import SECRET
@@ -206,7 +206,7 @@ def test_metrics_say_how_far_behind_each_webhook_is(make_app: Callable[..., Flas
     with client.application.app_context():
         webhooks.acknowledge(webhooks.state("https://b.example/"), 1)
         webhooks.acknowledge(webhooks.state("https://b.example/"), 2)
-        events.number()
+        numbering.number()
     found = scraped(client)
     assert found['social_webhook_undelivered_events{webhook="a.example"}'] == 2
     assert 0 < found['social_webhook_oldest_undelivered_seconds{webhook="a.example"}'] < 60

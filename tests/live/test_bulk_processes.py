@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 from flask import Flask
 
-from service.store import events
+from service.store import numbering
 from tests.support import stored
 from tests.support.bulk import lines
 from tests.support.databases import ON_POSTGRESQL, ON_SQLITE
@@ -83,7 +83,7 @@ def test_stopped_in_the_middle_it_goes_on_when_run_again(
     expected = {"created": 3_000 - there, "unchanged": there, "conflict": 0, "invalid": 0}
     assert (process.returncode, json.loads(out)) == (0, expected)
     assert len(stored.rows()) == 3_000
-    events.number()
+    numbering.number()
     assert stored.ask("SELECT count(*) AS value FROM social_event") == 3_000
 
 

@@ -13,7 +13,7 @@ from flask import Flask
 from service.commands import events as commands
 from service.database import Unavailable, db
 from service.models import Event
-from service.store import events, webhooks
+from service.store import events, numbering, webhooks
 from tests.support.receiver import SECRET, Receiver
 from tests.support.stored import link
 
@@ -133,7 +133,7 @@ def test_a_replay_of_an_unknown_address_is_refused(run: Run) -> None:
 
 
 def made_old(days: float, up_to: int) -> None:
-    events.number()
+    numbering.number()
     old = datetime.now(UTC) - timedelta(days=days)
     with db.engine.begin() as connection:
         connection.execute(sa.update(Event).where(Event.id <= up_to).values(occurred_at=old))

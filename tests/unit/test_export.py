@@ -26,7 +26,7 @@ from service import strict_json
 from service.database import Unavailable
 from service.schemas.detailed import DetailedSchema
 from service.schemas.moments import timestamp
-from service.store import associations, events, snapshots
+from service.store import associations, events, numbering, snapshots
 from tests.support import databases, stored
 from tests.support.bulk import Run, counts
 from tests.support.databases import ON_ONE, ON_POSTGRESQL, ON_SQLITE, in_context
@@ -216,7 +216,7 @@ def test_the_events_up_to_it_lead_just_there_while_others_write_and_number(app: 
     def number() -> None:
         while not stop.is_set():
             with suppress(Unavailable):
-                events.number()
+                numbering.number()
 
     found = []
     with app.app_context(), ThreadPoolExecutor() as threads:
@@ -232,7 +232,7 @@ def test_the_events_up_to_it_lead_just_there_while_others_write_and_number(app: 
         for one in running:
             one.result()
     with app.app_context():
-        events.number_at_leisure()
+        numbering.number_at_leisure()
         every = events.feed(0, 1_000_000)
     assert found[0][0] < found[-1][0]
     for next_after, pairs in found:
@@ -245,14 +245,14 @@ def test_the_events_up_to_it_lead_just_there_while_others_write_and_number(app: 
 def test_what_another_transaction_spoils_is_begun_again(
     export: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    number = events.number_all_within
+    number = numbering.number_all_within
 
     def spoilt(run: Any) -> int:
-        monkeypatch.setattr(events, "number_all_within", number)
+        monkeypatch.setattr(numbering, "number_all_within", number)
         raise SerializationFailure
 
     link()
-    monkeypatch.setattr(events, "number_all_within", spoilt)
+    monkeypatch.setattr(numbering, "number_all_within", spoilt)
     assert last(export()) == {"exported": 1, "next_after": 1}
 
 

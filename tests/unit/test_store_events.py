@@ -16,7 +16,7 @@ from flask import Flask
 from service.database import Unavailable, db
 from service.database.statements import Statement
 from service.models import AdminGrant, Association, Event
-from service.store import admins, associations, events, transfers, users
+from service.store import admins, associations, events, numbering, transfers, users
 from service.store.recording import Origin
 from tests.support.databases import ON_POSTGRESQL, in_context, postgresql
 from tests.support.stored import BY, link
@@ -165,7 +165,7 @@ def newest_id() -> int | None:
 
 
 def test_more_events_than_are_numbered_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(events, "NUMBERING_TIME", 10)
+    monkeypatch.setattr(numbering, "NUMBERING_TIME", 10)
     write_without_ids(1_001)
     assert newest_id() == 1_001
 
@@ -174,7 +174,7 @@ def test_a_history_of_more_than_can_be_numbered_in_time_is_unavailable(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     write_without_ids(1_001)
-    monkeypatch.setattr(events, "NUMBERING_TIME", -1)
+    monkeypatch.setattr(numbering, "NUMBERING_TIME", -1)
     with pytest.raises(Unavailable):
         newest_id()
     assert newest_id() == 1_001  # each call gets some further

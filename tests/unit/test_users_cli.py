@@ -8,7 +8,7 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskCliRunner
 
-from service.store import admins, associations, events, users
+from service.store import admins, associations, events, numbering, users
 from tests.support.stored import BY, link
 
 Run = Callable[..., Any]
@@ -92,7 +92,7 @@ def test_export_holds_events_of_links_that_are_gone(run: Run) -> None:
 def test_erase_leaves_nothing_but_its_event(run: Run) -> None:
     link()
     link(ext_id="fb-2")
-    events.number()
+    numbering.number()
     admins.grant(7)
     assert run("erase", "7") == {"deleted": 2}
     document = run("export", "7")

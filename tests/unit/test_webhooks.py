@@ -15,7 +15,7 @@ from flask import Flask
 
 from service.database import Unavailable, db
 from service.models import Event
-from service.store import events, users, webhooks
+from service.store import events, numbering, users, webhooks
 from service.store.recording import Origin
 from service.webhooks.delivering import SAVES, Times
 from tests.support.databases import watching
@@ -34,7 +34,7 @@ def context(app: Flask) -> Iterator[None]:
 def make_events(count: int, *, prefix: str = "fb") -> None:
     for number in range(count):
         link(ext_id=f"{prefix}-{number}")
-    events.number(all_of_them=True)
+    numbering.number(all_of_them=True)
 
 
 def failing(times: int) -> Callable[[Delivery], int]:

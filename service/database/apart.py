@@ -54,9 +54,7 @@ class Connection:
         if self.is_postgresql:
             driver.add_notice_handler(self._note)
 
-    def run(
-        self, statement: Statement | Transaction, parameters: Mapping[str, Any] | None = None
-    ) -> list[Any]:
+    def run(self, statement: Statement, parameters: Mapping[str, Any] | None = None) -> list[Any]:
         """The rows as named tuples."""
         return statement.run(self._cursor, self._dialect, parameters or {})
 
@@ -122,12 +120,16 @@ class Connection:
                     raise Unavailable(type(error).__name__) from error
             time.sleep(random.uniform(0, _LONGEST_PAUSE))  # noqa: S311 - no secret
 
-    def execute(self, work: Transaction, parameters: Mapping[str, Any] | None = None) -> list[Any]:
-        """A transaction, done again where another one was in its way."""
+    def execute(
+        self, work: Statement | Transaction, parameters: Mapping[str, Any] | None = None
+    ) -> list[Any]:
+        """Run it as a transaction, again where another one was in its way."""
 
         def once() -> list[Any]:
             with self.transaction():
-                return work.within(self.run, parameters or {})
+                if isinstance(work, Transaction):
+                    return work.within(self.run, parameters or {})
+                return self.run(work, parameters)
 
         return self.patiently(once)
 

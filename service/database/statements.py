@@ -139,6 +139,10 @@ class Transaction:
         return rows
 
 
+Execute = Callable[[Statement | Transaction, Mapping[str, Any]], list[Any]]
+"""Does a statement or several as a transaction, as `service.database.execute` does."""
+
+
 def insert_of(dialect: str) -> Any:
     """The dialect's own `insert`, which knows ON CONFLICT."""
     inserts = {"postgresql": postgresql.insert, "sqlite": sqlite.insert}

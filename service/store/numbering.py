@@ -12,7 +12,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from service.database import Unavailable, execute
-from service.database.statements import OnPostgresql, Run, Statement, Transaction
+from service.database.statements import Execute, OnPostgresql, Run, Statement, Transaction
 from service.models import Event, EventCounter
 
 _EVENT = Event.__table__
@@ -75,9 +75,6 @@ def number_all_within(run: Run) -> int:
     _number_all(partial(run, _is_unnumbered), partial(_number.within, run))
     ((last, _),) = run(_counter, {})
     return int(last)
-
-
-Execute = Callable[[Statement | Transaction, Mapping[str, Any]], list[Any]]
 
 
 def number_at_leisure(run: Execute = execute) -> None:

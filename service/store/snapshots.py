@@ -59,7 +59,7 @@ def taken(
 
     with apart.connection() as reader:
         with apart.connection() as numberer:
-            numbering.number_at_leisure(numberer.run)  # what is left then takes no time
+            numbering.number_at_leisure(numberer.execute)  # what is left then takes no time
             next_after = numberer.patiently(partial(_begin, reader, numberer))
         try:
             with closing(reader.stream(Statement(query), {}, at_once=AT_ONCE)) as rows:

@@ -1,7 +1,7 @@
 """A user as a whole: what is stored about one, and forgetting it."""
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
@@ -9,7 +9,7 @@ import sqlalchemy as sa
 
 from service.database import Unavailable, execute
 from service.database.replication import FENCE
-from service.database.statements import OnPostgresql, Run, Statement, Transaction
+from service.database.statements import Execute, OnPostgresql, Run, Statement, Transaction
 from service.database.timeouts import LOCK_TIMEOUT
 from service.models import AdminGrant, Association, Event
 from service.store import events
@@ -107,9 +107,6 @@ def _wait_for_changes_under_way(run: Run, patience: float) -> None:
         if time.monotonic() > end:
             raise Unavailable("changes of associations are under way that take long")
         time.sleep(_LOOK)
-
-
-Execute = Callable[[Transaction, Mapping[str, Any]], list[Row]]
 
 
 def erase(

@@ -8,7 +8,7 @@ import sqlalchemy as sa
 from service.database import db, execute
 from service.database.statements import Statement
 from service.models import Association
-from service.store import associations
+from service.store import associations, events
 from service.store.recording import Origin
 
 TABLE: Any = Association.__table__
@@ -60,3 +60,12 @@ def ask(sql: str) -> Any:
     """Run a statement on the service's own way; gives the one value that comes back."""
     ((value,),) = execute(Statement(sa.text(sql).columns(sa.column("value"))))
     return value
+
+
+def feed(after: int = 0, limit: int = 500) -> list[Any]:
+    """The events, as the store has them."""
+    return list(events.feed(after, limit))
+
+
+def types() -> list[str]:
+    return [event.type for event in feed()]

@@ -123,7 +123,7 @@ def condition(error: BaseException | None) -> str | None:
     """
     if is_unanswered(error):
         # libpq's words or the system's, or the server's before there was a session.
-        return " ".join(str(error).split())
+        return " ".join(str(error).split()).removesuffix(".")  # callers put it into sentences
     if isinstance(error, pg.InsufficientPrivilege | pg.InvalidSchemaName):
         return (
             f"the role lacks rights ({error.diag.message_primary}): the service needs SELECT, "

@@ -7,7 +7,7 @@ import psycopg
 import pytest
 import sqlalchemy as sa
 
-from service.database.postgresql import TimedConnection, has_hung_up
+from service.database.postgresql import TimedConnection, condition, has_hung_up
 from service.database.timeouts import BUDGET, CONNECT_TIMEOUT, deadline
 from tests.support.broken_network import line_to, silent_port
 from tests.support.waiting import eventually
@@ -26,6 +26,14 @@ def test_psycopg_has_the_names_that_are_overridden_and_none_of_those_that_are_ad
     assert ours > ADDED
     unknown = {name for name in ours if not hasattr(psycopg.Connection, name)}
     assert unknown == ADDED, "overriding what psycopg does not have limits nothing"
+
+
+def test_what_libpq_says_is_one_line_that_fits_into_a_sentence() -> None:
+    """Its own words for a lost connection are two sentences on three lines."""
+    said = "server closed the connection\n\tThis probably means a crash\n\tor so.\n"
+    assert condition(psycopg.OperationalError(said)) == (
+        "server closed the connection This probably means a crash or so"
+    )
 
 
 def test_connecting_is_limited() -> None:

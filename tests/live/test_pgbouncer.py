@@ -1,10 +1,12 @@
 """Behind a PgBouncer that hands connections on between transactions."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, ExitStack
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 from flask import Flask
@@ -33,6 +35,15 @@ def pooled(postgresql_url: str) -> Iterator[str]:
         yield pooled
 
 
+def in_threads(app: Flask, use: Callable[[int], Any]) -> list[Any]:
+    """What `use` gives for each of the users 1 to THREADS, side by side."""
+    with ThreadPoolExecutor(THREADS) as pool:
+        uses = [
+            pool.submit(in_context, app, partial(use, user_id)) for user_id in range(1, THREADS + 1)
+        ]
+        return [done.result(30) for done in uses]
+
+
 def test_all_threads_read_and_write(pooled: str) -> None:
     migrate(pooled)
 
@@ -41,16 +52,8 @@ def test_all_threads_read_and_write(pooled: str) -> None:
             assert link(user_id=user_id, ext_id=f"fb-{user_id}-{number}").is_new
             assert len(associations.list_of_user(user_id, with_hidden=True)) == number + 1
 
-    with (
-        application(pooled, DATABASE_POOLER="transaction") as app,
-        ThreadPoolExecutor(THREADS) as pool,
-    ):
-        uses = [
-            pool.submit(in_context, app, lambda user_id=user_id: use(user_id))
-            for user_id in range(1, THREADS + 1)
-        ]
-        for done in uses:
-            done.result(30)
+    with application(pooled, DATABASE_POOLER="transaction") as app:
+        in_threads(app, use)
 
 
 def test_the_service_serves(pooled: str, tmp_path: Path) -> None:
@@ -74,16 +77,8 @@ def test_events_are_numbered_one_at_a_time(pooled: str) -> None:
             seen += [event.id for event in events.feed(len(seen), 500)]
         return seen
 
-    with (
-        application(pooled, DATABASE_POOLER="transaction") as app,
-        ThreadPoolExecutor(THREADS) as pool,
-    ):
-        uses = [
-            pool.submit(in_context, app, lambda user_id=user_id: use(user_id))
-            for user_id in range(1, THREADS + 1)
-        ]
-        for done in uses:
-            seen = done.result(30)
+    with application(pooled, DATABASE_POOLER="transaction") as app:
+        for seen in in_threads(app, use):
             assert seen == [*range(1, len(seen) + 1)]
         assert [event.id for event in events.feed(0, 500)] == [*range(1, THREADS * EACH + 1)]
 

@@ -4,10 +4,10 @@ import argparse
 import logging
 import sys
 import time
-import traceback
 from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from tests.chaos import (
@@ -25,7 +25,7 @@ from tests.chaos import (
 from tests.chaos.feed import MISSED, NO_EVENT
 from tests.chaos.plan import Plan
 from tests.chaos.postgres import Postgres
-from tests.chaos.report import Report, Skipped
+from tests.chaos.report import Report, tried
 
 LOST = "acknowledged and lost"
 HALF_DONE = "half done"
@@ -96,21 +96,13 @@ class Runner:
     def run(self, name: str, plan: Plan) -> bool:
         """Run one and print what it found; whether all is as it should be."""
         scenario = SCENARIOS[name]
-        report = Report()
-        began = time.monotonic()
-        try:
-            self._call(scenario, plan, report)
-        except Skipped as reason:
-            print(f"{name}: skipped, {reason}", flush=True)
-            return True
-        except Exception as error:  # the others still have something to say
-            traceback.print_exc()
-            report.violate("the scenario broke off", repr(error))
-        expected = scenario.defects.get(plan.defect, "")
-        is_found = any(rule.startswith(expected) for rule in report.violations)
-        for line in report.lines(name, time.monotonic() - began, plan.defect, is_found):
-            print(line, flush=True)
-        return is_found if plan.defect else not report.violations
+        _, is_right = tried(
+            name,
+            partial(self._call, scenario, plan),
+            planted=plan.defect,
+            shows_as=scenario.defects.get(plan.defect, ""),
+        )
+        return is_right
 
     def _call(self, scenario: Scenario, plan: Plan, report: Report) -> None:
         arguments: list[Any] = [plan, report]

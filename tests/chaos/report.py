@@ -1,8 +1,10 @@
 """What a scenario found out."""
 
 import math
+import time
+import traceback
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 EXAMPLES = 3
@@ -55,6 +57,33 @@ class Report:
             if not is_found or not planted:
                 lines += [f"        {example}" for example in self.examples[rule]]
         return lines
+
+
+def tried(
+    name: str, scenario: Callable[[Report], None], *, planted: str = "", shows_as: str = ""
+) -> tuple[Report | None, bool]:
+    """Run a scenario and print what it found.
+
+    Args:
+        planted: a defect that it must find.
+        shows_as: how the violation begins that it must be found as.
+
+    Returns: the report, None where it was skipped; and whether all is as it should be.
+    """
+    report = Report()
+    began = time.monotonic()
+    try:
+        scenario(report)
+    except Skipped as reason:
+        print(f"{name}: skipped, {reason}", flush=True)
+        return None, True
+    except Exception as error:  # the others still have something to say
+        traceback.print_exc()
+        report.violate("the scenario broke off", repr(error))
+    is_found = any(rule.startswith(shows_as) for rule in report.violations)
+    for line in report.lines(name, time.monotonic() - began, planted, is_found):
+        print(line, flush=True)
+    return report, is_found if planted else not report.violations
 
 
 def _shown(value: object) -> str:

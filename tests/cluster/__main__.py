@@ -5,13 +5,12 @@ import logging
 import os
 import sys
 import time
-import traceback
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
 
 from tests.chaos.load import Load
-from tests.chaos.report import Report, Skipped
+from tests.chaos.report import Report, tried
 from tests.cluster import faults, figures, left_running
 from tests.cluster.cluster import Cluster, running
 from tests.cluster.defects import planted
@@ -56,24 +55,18 @@ class Runner:
 
     def run(self, name: str, defect: str = "") -> bool:
         """Run one and print what it found; whether all is as it should be."""
-        scenario, report = SCENARIOS[name], Report()
-        watch = partial(watching, self._cluster, report, self._loads)
-        began = time.monotonic()
-        try:
+        scenario = SCENARIOS[name]
+
+        def run(report: Report) -> None:
             with planted(self._cluster, defect):
-                scenario.run(self._cluster, watch)
-        except Skipped as reason:
-            print(f"{name}: skipped, {reason}", flush=True)
-            return True
-        except Exception as error:  # the others still have something to say
-            traceback.print_exc()
-            report.violate("the scenario broke off", repr(error))
-        self.reports.append((name, report))
-        expected = scenario.defects.get(defect, "")
-        is_found = any(rule.startswith(expected) for rule in report.violations)
-        for line in report.lines(name, time.monotonic() - began, defect, is_found):
-            print(line, flush=True)
-        return is_found if defect else not report.violations
+                scenario.run(self._cluster, partial(watching, self._cluster, report, self._loads))
+
+        report, is_right = tried(
+            name, run, planted=defect, shows_as=scenario.defects.get(defect, "")
+        )
+        if report is not None:
+            self.reports.append((name, report))
+        return is_right
 
 
 def main() -> int:

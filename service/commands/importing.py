@@ -13,7 +13,7 @@ from service.commands.lines import Line
 from service.schemas.lines import KEPT, LineSchema
 from service.store import bulk, rekeying
 from service.web.errors import Entry
-from service.web.parser import entries_of, with_few_unknown, with_listed_provider
+from service.web.parser import entries_of_error, with_few_unknown, with_listed_provider
 
 INVALID = "invalid"
 OUTCOMES = (bulk.CREATED, bulk.UNCHANGED, bulk.CONFLICT, INVALID)
@@ -42,8 +42,7 @@ def judge(line: Line) -> Judged:
     try:
         fields = _schema.load_good(found) or _schema.load(with_few_unknown(found, _schema))
     except ValidationError as error:
-        messages = error.normalized_messages()  # type: ignore[no-untyped-call]
-        return Judged(line, None, entries_of(messages))
+        return Judged(line, None, entries_of_error(error))
     kept = {name: fields.pop(name, None) for name in KEPT}
     return Judged(line, bulk.New(fields, **kept))
 

@@ -12,7 +12,7 @@ from service.database.apart import Connection
 from service.schemas.lines import RenameSchema
 from service.store import rekeying
 from service.web.errors import Entry
-from service.web.parser import entries_of
+from service.web.parser import entries_of_error
 
 OUTCOMES = (rekeying.CHANGED, rekeying.MISSING, rekeying.CONFLICT, INVALID)
 AT_ONCE = 100
@@ -70,7 +70,7 @@ class Plan:
         try:
             found = _schema.load(line.fields)
         except ValidationError as error:
-            return entries_of(error.normalized_messages())  # type: ignore[no-untyped-call]
+            return entries_of_error(error)
         insert = "INSERT INTO line VALUES (?, ?, ?, 0, 0) ON CONFLICT (old) DO NOTHING"
         added = self._db.execute(insert, (line.number, found["old"], found["new"])).rowcount
         return [] if added else _REPEATED

@@ -107,6 +107,11 @@ def entries_of(messages: Mapping[str, Any]) -> list[Entry]:
     return sorted(entries, key=_place)
 
 
+def entries_of_error(error: ValidationError) -> list[Entry]:
+    """The same of what a schema raised by itself."""
+    return entries_of(error.normalized_messages())  # type: ignore[no-untyped-call]
+
+
 class _Rest(str):
     """Stands among the names of unknown fields for those that aren't named."""
 

@@ -9,6 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from werkzeug.test import TestResponse
 
+from tests.support import values
 from tests.support.databases import ON_BOTH, ON_ONE
 from tests.support.factories import PATH, as_user, path_of
 
@@ -47,21 +48,9 @@ likely = st.fixed_dictionaries(
     },
 )
 
-good_text = st.text(
-    st.characters(exclude_categories=["Cs"], exclude_characters="\x00"), max_size=20
-)
-good_json = st.recursive(
-    st.none()
-    | st.booleans()
-    | st.integers(-(2**63), 2**63 - 1)
-    | st.floats(allow_nan=False, allow_infinity=False)
-    | good_text,
-    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(good_text, inner, max_size=4),
-    max_leaves=12,
-)
-good_ext_ids = st.text(
-    st.characters(exclude_categories=["Cc", "Cf", "Cs"]), min_size=1, max_size=255
-).filter(lambda text: text == text.strip())
+good_text = values.text(20)
+good_json = values.json(good_text, leaves=12, parts=4)
+good_ext_ids = values.ext_ids(255)
 good_providers = st.from_regex(r"[a-z0-9]([a-z0-9_-]{0,20}[a-z0-9])?", fullmatch=True)
 good_metadata = st.none() | st.dictionaries(good_text, good_json, max_size=4)
 good_urls = st.none() | st.from_regex(

@@ -27,7 +27,7 @@ from service.database import Unavailable
 from service.schemas.detailed import DetailedSchema
 from service.schemas.moments import timestamp
 from service.store import associations, events, numbering, snapshots
-from tests.support import databases, stored
+from tests.support import databases, stored, values
 from tests.support.bulk import Run, counts
 from tests.support.databases import ON_ONE, ON_POSTGRESQL, ON_SQLITE, in_context
 from tests.support.stored import BY, link
@@ -315,19 +315,9 @@ def test_who_reads_no_further_ends_it(export: Run, monkeypatch: pytest.MonkeyPat
     assert (result.exit_code, result.stderr) == (1, "")
 
 
-TEXT = st.text(
-    st.characters(exclude_categories=["Cs", "Cc", "Cf"]), min_size=1, max_size=40
-).filter(lambda text: text == text.strip())
-KEY = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=8)
-VALUE: Any = st.recursive(
-    st.none()
-    | st.booleans()
-    | st.integers(-(2**63), 2**63 - 1)
-    | st.floats(allow_nan=False, allow_infinity=False)
-    | KEY,
-    lambda parts: st.lists(parts, max_size=3) | st.dictionaries(KEY, parts, max_size=3),
-    max_leaves=6,
-)
+TEXT = values.ext_ids(40)
+KEY = values.text(8)
+VALUE = values.json(KEY, leaves=6, parts=3)
 ID = st.integers(1, 2**63 - 1)
 MOMENTS = st.datetimes(
     datetime(1970, 1, 1), datetime(9998, 12, 31, 23, 59, 59, 999_999), timezones=st.just(UTC)

@@ -27,9 +27,9 @@ Who takes part: this service as it is deployed (`gunicorn -c gunicorn.conf.py ws
 check on); FastAPI with pydantic, SQLAlchemy's async ORM and asyncpg under uvicorn (uvloop,
 httptools); Django REST Framework under gunicorn, persistent connections; and the floor, bare WSGI
 with PyJWT and psycopg under gunicorn. The peers are in `peers/`. All write the same table, made by
-the service's migrations, in one PostgreSQL with durable commits. This service writes the event of
-each create too, in the same statement. No peer does, but for the floor with the event: the floor
-with that statement, which shows what an event costs by itself.
+the service's migrations, in one PostgreSQL with durable commits and a quarter of the memory. This
+service writes the event of each create too, in the same statement. No peer does, but for the floor
+with the event: the floor with that statement, which shows what an event costs by itself.
 
 One worker has one core; wrk, PostgreSQL and the harness have the other. A round starts each
 contestant afresh on a refilled table (ten associations a user, each user with a token), warms it

@@ -149,6 +149,15 @@ def service_environment(url: str) -> dict[str, str]:
 
 @contextmanager
 def server(directory: Path) -> Iterator[Server]:
-    """Start a server in `directory`, with its defaults; stop it in the end."""
-    with postgresql.start(directory / "data") as handle:
+    """Start a server in `directory`, and stop it in the end.
+
+    With its defaults, but for the memory it is given: a quarter of the machine's, as its manual
+    has it. The default is 128 MiB, whatever the table's size.
+    """
+    data = directory / "data"
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // 4
+    with postgresql.start(data) as handle:
+        # Counts from the next start on.
+        handle.psql(f"ALTER SYSTEM SET shared_buffers = '{memory >> 20}MB'")
+    with postgresql.start(data) as handle:
         yield Server(handle)

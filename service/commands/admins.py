@@ -3,6 +3,7 @@
 import click
 
 from service.commands.group import USER_ID, Group
+from service.commands.output import write_line
 from service.store import admins
 
 group = Group("admins", help="Users who have the admin role by a grant kept here.")
@@ -27,4 +28,4 @@ def revoke(user_id: int) -> None:
 def list_() -> None:
     """Print the ids of the users with a grant, one a line."""
     for user_id in admins.all_granted():
-        click.echo(user_id)
+        write_line(str(user_id))

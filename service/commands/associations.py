@@ -11,6 +11,7 @@ from service import database, strict_json
 from service.commands import exporting, files, importing, rekeying
 from service.commands.group import PROVIDER, USER_ID, Failure, Group
 from service.commands.lines import Line, Source, json_lines
+from service.commands.output import output
 from service.commands.progress import progress
 from service.commands.records import csv_lines
 from service.database import apart
@@ -117,7 +118,7 @@ def rekey(file: str, provider: str, dry_run: bool, errors: Path | None) -> None:
 
 
 def _end(report: importing.Report, errors: Path | None) -> None:
-    with files.explained(STOPPED), files.output() as standard:
+    with files.explained(STOPPED), output() as standard:
         click.echo(strict_json.dumps(report.counts), file=standard)
     if report.refused:
         if errors is None:

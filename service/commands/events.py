@@ -12,6 +12,7 @@ from flask import current_app
 
 from service import strict_json
 from service.commands.group import Group
+from service.commands.output import write_line
 from service.database import Unavailable
 from service.schemas.moments import timestamp
 from service.schemas.patterns import LARGEST_ID
@@ -71,7 +72,7 @@ def _print_status(url: str) -> None:
     state, backlog = webhooks.state(url), webhooks.backlog(url)
     row = {**state._asdict(), **backlog._asdict()}
     times = {name: value and timestamp(value) for name, value in row.items() if name in _TIMES}
-    click.echo(strict_json.dumps(row | times))
+    write_line(strict_json.dumps(row | times))
 
 
 _TIMES = ("oldest", "failing_since", "next_attempt_at", "stopped_at")
@@ -112,7 +113,7 @@ def prune() -> None:
             break
         time.sleep(PAUSE)
     _log_what_was_not_sent(from_id, counter().pruned_id)
-    click.echo(strict_json.dumps({"pruned": pruned}))
+    write_line(strict_json.dumps({"pruned": pruned}))
 
 
 def _log_what_was_not_sent(from_id: int, to_id: int) -> None:

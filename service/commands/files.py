@@ -5,12 +5,13 @@ import stat
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import BinaryIO, TextIO
 
 from service.commands.group import Failure
 from service.commands.lines import Source, Unusable
+from service.commands.output import explanation, output
 
 
 @contextmanager
@@ -23,34 +24,9 @@ def explained(when_stopped: str) -> Iterator[None]:
     except BrokenPipeError:
         raise
     except OSError as error:
-        raise Failure(f"{error.filename or 'A file'}: {error.strerror}.") from None
+        raise Failure(explanation(error)) from None
     except KeyboardInterrupt:
         raise Failure(when_stopped) from None
-
-
-def _forget_output() -> None:
-    """Throw away what standard output could not take: Python would try again at its end."""
-    with suppress(OSError):  # none of the system's
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-
-
-@contextmanager
-def output() -> Iterator[TextIO]:
-    """Standard output, which has taken all that was written when this ends.
-
-    Raises:
-        Failure: there is none.
-        OSError: it takes no more.
-    """
-    if sys.stdout is None:
-        raise Failure("Standard output is closed.")
-    try:
-        yield sys.stdout
-        sys.stdout.flush()
-    except OSError as error:
-        _forget_output()
-        # Of this number and so of the same class: a broken pipe stays one.
-        raise OSError(error.errno, error.strerror, "Standard output") from None
 
 
 def opened(stack: ExitStack, file: str) -> BinaryIO:

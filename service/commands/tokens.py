@@ -6,6 +6,7 @@ from flask.cli import AppGroup
 
 from service.auth import tokens
 from service.commands.group import USER_ID
+from service.commands.output import write_line
 
 group = AppGroup("tokens", help="Tokens, as the platform mints them.")
 
@@ -31,4 +32,4 @@ def mint(user_id: int, role: str | None, lifetime: int | None) -> None:
         raise click.BadParameter(
             "no claim says a role here (JWT_ROLE_CLAIM is empty).", param_hint="--role"
         )
-    click.echo(tokens.mint(user_id, role=role, lifetime=lifetime))
+    write_line(tokens.mint(user_id, role=role, lifetime=lifetime))

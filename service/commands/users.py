@@ -4,6 +4,7 @@ import click
 
 from service import strict_json
 from service.commands.group import USER_ID, Group
+from service.commands.output import write_line
 from service.database import apart
 from service.schemas.detailed import DetailedSchema
 from service.schemas.events import representation
@@ -25,7 +26,7 @@ def export(user_id: int) -> None:
         "events": [representation(event) for event in stored.events],
         "admin_since": stored.admin_since and timestamp(stored.admin_since),
     }
-    click.echo(strict_json.to_bytes(document))
+    write_line(strict_json.to_bytes(document))
 
 
 @group.command("erase")
@@ -35,4 +36,4 @@ def erase(user_id: int) -> None:
     # Of a user with very many links it takes longer than a request may.
     with apart.connection() as on:
         deleted = users.erase(user_id, by=Origin(), run=on.execute, patience=apart.PATIENCE)
-    click.echo(strict_json.dumps({"deleted": deleted}))
+    write_line(strict_json.dumps({"deleted": deleted}))

@@ -26,11 +26,6 @@ class LineSchema(CreateSchema):
         super().__init__(**options)
         self._required = {name for name, field in self.fields.items() if field.required}
 
-    @validates_schema
-    def changed_after_it_was_made(self, data: dict[str, Any], **_: Any) -> None:
-        if _is_turned_round(data):
-            raise ValidationError({"updated_at": [Message("invalid", "It is before created_at.")]})
-
     def on_bind_field(self, field_name: str, field_obj: ma.Field[Any]) -> None:
         # They are nobody's details.
         bind = RequestSchema if field_name in KEPT else CreateSchema
@@ -45,14 +40,9 @@ class LineSchema(CreateSchema):
             data = {name: self.fields[name].deserialize(value) for name, value in found.items()}
         except (KeyError, ValidationError):
             return None
-        if not data.keys() >= self._required or misfits(data) or _is_turned_round(data):
+        if not data.keys() >= self._required or misfits(data):
             return None
         return cast("dict[str, Any]", self.complete(data))
-
-
-def _is_turned_round(data: Mapping[str, Any]) -> bool:
-    created = data.get("created_at")
-    return created is not None and data.get("updated_at", created) < created
 
 
 class RenameSchema(RequestSchema):

@@ -6,8 +6,19 @@ from pathlib import Path
 from typing import Any
 
 from click.testing import Result
+from flask.testing import FlaskCliRunner
 
 Run = Callable[..., Result]
+
+
+def runs(runner: FlaskCliRunner) -> Run:
+    """`flask associations import`, of what it is given."""
+
+    def run(text: str | bytes, *options: str, by: str = "1") -> Result:
+        arguments = ["associations", "import", "-", "--created-by", by, *options]
+        return runner.invoke(args=arguments, input=text)
+
+    return run
 
 
 def lines(*objects: Any) -> str:

@@ -9,13 +9,13 @@ import pytest
 from flask import Flask
 
 from service import create_app
-from service.config import SETTINGS, ConfigError, load
+from service.config import SETTINGS, load
 from service.database import db
 from tests.support import factories
 from tests.support.receiver import SECRET as WEBHOOK_SECRET
+from tests.support.starting import SQLITE, refusal, start
 
 ROOT = Path(__file__).parents[2]
-SQLITE = "sqlite:////tmp/never-opened.db"
 POSTGRESQL = "postgresql://localhost/social"
 SECRET_NAMES = {
     "WEBHOOK_SECRET",
@@ -24,17 +24,6 @@ SECRET_NAMES = {
     "DATABASE_URL",
     "DATABASE_READ_URL",
 }
-
-
-def start(**changes: str) -> Flask:
-    return create_app(factories.environment(SQLITE, **changes))
-
-
-def refusal(environ: dict[str, str]) -> str:
-    """The sentence that stops the start."""
-    with pytest.raises(ConfigError) as caught:
-        create_app(environ)
-    return str(caught.value)
 
 
 def driver(app: Flask) -> str:
@@ -367,91 +356,3 @@ def test_a_refusal_ends_the_process_without_a_trace() -> None:
     assert ended.returncode != 0
     assert "LOG_LEVEL" in ended.stderr
     assert "Traceback" not in ended.stderr
-
-
-def webhooks(urls: str) -> dict[str, str]:
-    found: dict[str, str] = start(WEBHOOK_URLS=urls, WEBHOOK_SECRET=WEBHOOK_SECRET).config[
-        "WEBHOOK_URLS"
-    ]
-    return found
-
-
-@pytest.mark.parametrize(
-    "url",
-    [
-        "https://example.org",
-        "https://example.org:8443/a/b?c=d",
-        "HTTPS://example.org/",
-        "https://10.0.0.7/",
-        "http://localhost/",
-        "http://localhost:8000/hook",
-        "http://127.0.0.1/",
-        "http://127.9.9.9:1/",
-        "http://[::1]:8000/",
-        "https://xn--bcher-kva.example/",
-        "https://example.org/" + 2028 * "x",
-    ],
-)
-def test_an_address_of_a_webhook_is_https_or_on_this_machine(url: str) -> None:
-    assert list(webhooks(url).values()) == [url]
-
-
-@pytest.mark.parametrize(
-    "url",
-    [
-        "http://example.org/",
-        "HTTP://example.org/",
-        "http://10.0.0.7/",
-        "http://0.0.0.0/",
-        "http://127.0.0.1.example.org/",
-        "http://localhost.example.org/",
-        "http://[::2]/",
-        "ftp://localhost/",
-        "file:///etc/passwd",
-        "unix:///run/x.sock",
-        "example.org",
-        "//example.org/",
-        "https://",
-        "https:///hook",
-        "https://user:hunter2@example.org/",
-        "https://example.org:99999/",
-        "https://example.org/a b",
-        "https://bücher.example/",
-        "https://example.org/" + 2029 * "x",
-    ],
-)
-def test_any_other_address_of_a_webhook_stops_the_start(url: str) -> None:
-    urls = f"https://example.org/?hunter2,{url}"
-    sentence = refusal(
-        factories.environment(SQLITE, WEBHOOK_URLS=urls, WEBHOOK_SECRET=WEBHOOK_SECRET)
-    )
-    assert sentence.startswith("Configuration: WEBHOOK_URLS holds address 2, ")
-    assert "hunter2" not in sentence
-
-
-def test_an_address_twice_stops_the_start() -> None:
-    urls = "https://example.org/,https://example.org/"
-    assert "holds address 2 twice" in refusal(factories.environment(SQLITE, WEBHOOK_URLS=urls))
-
-
-def test_the_addresses_of_one_host_have_names_of_their_own() -> None:
-    urls = "https://a.example/x, https://b.example:8443/,https://a.example/y,https://a.example/z"
-    assert webhooks(urls) == {
-        "a.example": "https://a.example/x",
-        "b.example:8443": "https://b.example:8443/",
-        "a.example#2": "https://a.example/y",
-        "a.example#3": "https://a.example/z",
-    }
-
-
-def test_addresses_without_a_secret_stop_the_start() -> None:
-    urls = "https://example.org/"
-    sentence = refusal(factories.environment(SQLITE, WEBHOOK_URLS=urls))
-    assert sentence.startswith("Configuration: WEBHOOK_SECRET is missing")
-
-
-def test_the_sentence_says_how_to_make_a_webhook_secret() -> None:
-    sentence = refusal(factories.environment(SQLITE, WEBHOOK_SECRET="x"))
-    command = sentence.partition("make one with ")[2].partition(" and give")[0]
-    made = subprocess.run(["/bin/sh", "-c", command], check=True, capture_output=True, text=True)
-    start(WEBHOOK_SECRET=made.stdout.strip())

@@ -1,0 +1,131 @@
+"""The files of commands: what they read, what they write, and what is said when that fails."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskCliRunner
+
+from service.store import admins
+from tests.support import databases
+from tests.support.bulk import counts, lines, runs
+from tests.support.databases import ON_ONE
+from tests.support.factories import environment, facebook
+from tests.support.processes import ROOT
+from tests.support.receiver import SECRET
+from tests.support.stored import link
+
+IMPORTS = [("import", "--created-by", "1"), ("rekey", "--provider", "p")]
+
+
+def in_a_shell(
+    url: str, command: Sequence[str], redirection: str, **variables: str
+) -> "subprocess.CompletedProcess[str]":
+    flask = Path(sys.executable).with_name("flask")
+    return subprocess.run(
+        ["sh", "-c", f'exec "$@" {redirection}', "sh", flask, *command],
+        cwd=ROOT,
+        env=os.environ | environment(url) | variables,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+@ON_ONE
+def test_the_errors_file_is_not_the_input(
+    app: Flask, runner: FlaskCliRunner, tmp_path: Path
+) -> None:
+    file = tmp_path / "links"
+    file.write_text(lines(facebook()))
+    arguments = ["associations", "import", str(file), "--created-by", "1", "--errors", str(file)]
+    result = runner.invoke(args=arguments)
+    assert (result.exit_code, file.read_text()) == (2, lines(facebook()))
+    assert "--errors names the file" in result.stderr
+
+
+@ON_ONE
+@pytest.mark.parametrize("command", IMPORTS)
+def test_the_errors_file_is_not_standard_input(
+    database_url: str, tmp_path: Path, command: tuple[str, ...]
+) -> None:
+    file = tmp_path / "links"
+    file.write_text("old,new\n")
+    result = in_a_shell(
+        database_url, ["associations", *command, "-", "--errors", str(file)], f'<"{file}"'
+    )
+    assert (result.returncode, file.read_text()) == (2, "old,new\n")
+    assert "--errors names the file" in result.stderr
+
+
+FULL = (">/dev/full", "Standard output: No space left on device.")
+CLOSED = (">&-", "Standard output: it is closed.")
+WEBHOOKS = {"WEBHOOK_URLS": "https://example.org/", "WEBHOOK_SECRET": SECRET}
+
+
+@ON_ONE
+@pytest.mark.parametrize(
+    ("command", "exit_code"),
+    [
+        ("associations import - --created-by 1", 2),
+        ("associations export", 2),
+        ("users export 7", 1),
+        ("users erase 7", 1),
+        ("admins list", 1),
+        ("tokens mint 7", 1),
+        ("events status", 1),
+        ("events prune", 1),
+    ],
+)
+@pytest.mark.parametrize(("redirection", "why"), [FULL, CLOSED], ids=["full", "closed"])
+def test_standard_output_that_fails_is_a_sentence(
+    app: Flask, database_url: str, command: str, exit_code: int, redirection: str, why: str
+) -> None:
+    with app.app_context():
+        link()
+        admins.grant(7)
+    result = in_a_shell(database_url, command.split(), f"</dev/null {redirection}", **WEBHOOKS)
+    assert (result.returncode, result.stderr) == (exit_code, f"Error: {why}\n")
+
+
+@ON_ONE
+@pytest.mark.parametrize("head", ["", "who,what\n"])
+def test_a_run_that_can_t_begin_leaves_the_last_one_s_report(
+    database_url: str, tmp_path: Path, head: str
+) -> None:
+    errors = tmp_path / "errors"
+    errors.write_text("{}\n")
+    unready = f"sqlite:///{tmp_path / 'new.db'}"  # where there are no tables
+    with databases.application(database_url if head else unready) as app:
+        options = ["--errors", str(errors), "--format", "csv" if head else "jsonl"]
+        result = runs(app.test_cli_runner())(head, *options)
+    assert (result.exit_code, errors.read_text()) == (2, "{}\n")
+
+
+@ON_ONE
+def test_a_file_whose_name_ends_in_csv_is_one(
+    app: Flask, runner: FlaskCliRunner, tmp_path: Path
+) -> None:
+    file = tmp_path / "links.csv"
+    file.write_text("provider,ext_id,user_id\nfacebook,fb-1,7\n")
+    arguments = ["associations", "import", str(file), "--created-by", "1"]
+    assert counts(runner.invoke(args=arguments)) == {"created": 1}
+    assert counts(runner.invoke(args=[*arguments, "--format", "jsonl"])) == {"invalid": 2}
+
+
+@ON_ONE
+def test_a_file_that_is_not_there_is_a_sentence(app: Flask, runner: FlaskCliRunner) -> None:
+    result = runner.invoke(args=["associations", "import", "/no/such", "--created-by", "1"])
+    assert result.exit_code == 2
+    assert result.stderr == "Error: /no/such: No such file or directory.\n"
+
+
+def test_a_database_that_is_not_migrated_is_a_sentence(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path / 'new.db'}"
+    with databases.application(url) as app:
+        result = runs(app.test_cli_runner())(lines(facebook()))
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert "flask db upgrade" in result.stderr

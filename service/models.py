@@ -1,5 +1,6 @@
 """The tables. The conditional rules of the schemas stand here again, as CHECK constraints."""
 
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
@@ -97,13 +98,14 @@ class AdminGrant(Model):
     granted_at: Mapped[datetime] = mapped_column(UtcDateTime)
 
 
-EVENT_TYPES = (
-    "association.created",
-    "association.changed",
-    "association.deleted",
-    "association.transferred",
-    "user.erased",
-)
+EVENT_TYPES: Mapping[str, tuple[str, ...]] = {
+    "association.created": (),
+    "association.changed": ("changed",),
+    "association.deleted": (),
+    "association.transferred": ("from_user_id",),
+    "user.erased": ("deleted",),
+}
+"""Each with the columns that it has beside those of all."""
 
 
 class Event(Model):

@@ -4,7 +4,7 @@ The rules of single fields are in `fields` and `metadata`, what belongs to which
 `providers`; here is what goes across the fields.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, ClassVar
 
 from marshmallow import EXCLUDE, Schema, ValidationError, post_load, validates_schema
@@ -19,9 +19,33 @@ from service.schemas.requests import RequestSchema
 
 _IDENTITY = ("user_id", "provider", "ext_id")
 
+Rule = Callable[[Mapping[str, Any]], Mapping[str, Message]]
+"""Gives what is wrong, by field; gets the fields that are good by themselves."""
+
+
+def fields_fit_the_provider(data: Mapping[str, Any]) -> dict[str, Message]:
+    """`external` has metadata and nothing of a profile; for the others it is the reverse."""
+    if "provider" not in data:  # missing or broken, and reported
+        return {}
+    fitting = details_of(data["provider"])
+    wrong = [
+        name
+        for name, unset in providers.UNSET.items()
+        if name not in fitting and data.get(name, unset) != unset
+    ]
+    if not wrong:
+        return {}
+    has = " and ".join(fitting)
+    text = f"Leave it out: an association with {data['provider']} has {has} instead."
+    return dict.fromkeys(wrong, Message("not_applicable", text))
+
+
+RULES: tuple[Rule, ...] = (fields_fit_the_provider,)
+"""What holds across the fields of a body, and of an import's line."""
+
 
 class _Association(RequestSchema):
-    """The fields of a body that names an association, and the rule across them."""
+    """The fields of a body that names an association, and the rules across them."""
 
     user_id = fields.UserId(required=True)
     provider = fields.Provider(required=True)
@@ -37,24 +61,9 @@ class _Association(RequestSchema):
 
     # Also when another field is broken: a caller sees everything at once.
     @validates_schema(skip_on_field_errors=False)
-    def fields_fit_the_provider(self, data: dict[str, Any], **_: Any) -> None:
-        """`external` has metadata and nothing of a profile; for the others it is the reverse."""
-        if wrong := misfits(data):
-            has = " and ".join(details_of(data["provider"]))
-            text = f"Leave it out: an association with {data['provider']} has {has} instead."
-            raise ValidationError({name: [Message("not_applicable", text)] for name in wrong})
-
-
-def misfits(data: Mapping[str, Any]) -> list[str]:
-    """The details that say something and don't fit the provider."""
-    if "provider" not in data:  # missing or broken, and reported
-        return []
-    fitting = details_of(data["provider"])
-    return [
-        name
-        for name, unset in providers.UNSET.items()
-        if name not in fitting and data.get(name, unset) != unset
-    ]
+    def rules_across_fields_hold(self, data: dict[str, Any], **_: Any) -> None:
+        if wrong := {name: [why] for rule in RULES for name, why in rule(data).items()}:
+            raise ValidationError(wrong)
 
 
 class CreateSchema(_Association):
@@ -74,7 +83,7 @@ class ChangeSchema(_Association):
 
     @validates_schema(pass_original=True, skip_on_field_errors=False)
     def something_changes(self, data: dict[str, Any], original: Any, **_: Any) -> None:
-        if "provider" not in data or misfits(data):
+        if "provider" not in data or fields_fit_the_provider(data):
             return
         fitting = details_of(data["provider"])
         sent = [name for name in providers.UNSET if name in original]

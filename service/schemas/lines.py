@@ -7,7 +7,7 @@ from marshmallow import ValidationError, validates_schema
 from marshmallow import fields as ma
 
 from service.schemas import fields
-from service.schemas.associations import CreateSchema, misfits
+from service.schemas.associations import RULES, CreateSchema
 from service.schemas.fields import Message
 from service.schemas.moments import Moment
 from service.schemas.requests import RequestSchema
@@ -40,7 +40,7 @@ class LineSchema(CreateSchema):
             data = {name: self.fields[name].deserialize(value) for name, value in found.items()}
         except (KeyError, ValidationError):
             return None
-        if not data.keys() >= self._required or misfits(data):
+        if not data.keys() >= self._required or any(rule(data) for rule in RULES):
             return None
         return cast("dict[str, Any]", self.complete(data))
 

@@ -6,19 +6,17 @@ from typing import Any, NamedTuple
 import sqlalchemy as sa
 
 from service.database.statements import Run, Statement, Transaction
-from service.models import Event
+from service.models import EVENT_TYPES, Event
 
 
 class Origin(NamedTuple):
-    """Who changed a change, and in which request. Commands have neither."""
+    """Who made a change, and in which request. Commands have neither."""
 
     actor_id: int | None = None
     request_id: str | None = None
 
 
 _EVENT = Event.__table__
-_ORIGIN = ("actor_id", "request_id")
-_FURTHER = {"association.changed": ("changed",), "association.transferred": ("from_user_id",)}
 
 
 class Recorded(Statement):
@@ -29,8 +27,8 @@ class Recorded(Statement):
             `user_id`, `provider` and `ext_id` of each row that it touched.
         type: the events' type.
 
-    Its parameters are those of the change, `now`, and those of `Origin`; for
-    `association.changed` also `changed`, for `association.transferred` `from_user_id`.
+    Its parameters are those of the change, `now`, those of `Origin`, and the type's further columns
+    in `EVENT_TYPES`.
     """
 
     def __init__(self, change: Callable[[str], Any], type: str) -> None:
@@ -60,7 +58,7 @@ class Recorded(Statement):
             "occurred_at": sa.bindparam("now", type_=_EVENT.c.occurred_at.type),
         }
         values |= {name: of_pair(name) for name in ("user_id", "provider", "ext_id")}
-        parameters = (*_ORIGIN, *_FURTHER.get(self._type, ()))
+        parameters = (*Origin._fields, *EVENT_TYPES[self._type])
         return values | {n: sa.bindparam(n, type_=_EVENT.c[n].type) for n in parameters}
 
     def _in_one_statement(self, change: Any) -> Any:

@@ -67,6 +67,12 @@ def test_the_quick_way_gives_what_load_gives(line: dict[str, Any]) -> None:
     assert seen(SCHEMA.load_good(line)) == seen(loaded(line))
 
 
+def test_the_quick_way_knows_every_rule_across_fields() -> None:
+    """One that is a method of the schema, and not in `RULES`, would hold for `load` alone."""
+    hooks = SCHEMA._hooks["validates_schema"]
+    assert [name for name, *_ in hooks] == ["rules_across_fields_hold"]
+
+
 def seen(found: dict[str, Any] | None) -> str:
     return repr(found and sorted(found.items()))
 

@@ -41,7 +41,6 @@ elif "service" not in sys.modules and not os.access(
         "Configuration: PROMETHEUS_MULTIPROC_DIR must be a folder that can be written to."
     )
 
-from service import check_tree
 from service.auth import key_file
 from service.config import load
 from service.database import lifecycle
@@ -51,7 +50,6 @@ from service.web import draining, machine
 from service.web.worker import Logger, Worker
 
 # In the master: a senseless value stops it here, instead of worker after worker later.
-check_tree()
 _settings = load(os.environ)
 if _settings.jwt_public_keys_file is not None:
     key_file.check(_settings.jwt_public_keys_file)

@@ -82,7 +82,7 @@ def _taken_away(operations: list[Any]) -> Iterator[str]:
             new.add(operation.table_name)
         elif isinstance(operation, ops.ExecuteSQLOp):
             yield from _in_sql(str(operation.sqltext))
-        # Whom the release before does not know, it does not miss.
+        # The release before does not know a new table, so it misses nothing there.
         elif _table(operation) not in new and _is_taking(operation):
             yield f"{type(operation).__name__} {_table(operation)}"
 

@@ -24,7 +24,7 @@ docs/request.md follows one request through them.
 
 import os
 from collections.abc import Mapping
-from pathlib import Path
+from typing import Any
 
 from flask import Flask
 from flask_migrate import Migrate
@@ -46,21 +46,6 @@ from service.web.app import App
 
 __version__ = "1.0.0"
 
-MIGRATIONS = str(config.ROOT / "migrations")
-
-
-def check_tree() -> None:
-    """Stop where the package was installed without the tree that it belongs to.
-
-    Raises:
-        SystemExit: with a sentence.
-    """
-    if not Path(MIGRATIONS).is_dir():
-        raise SystemExit(
-            f"There is no {MIGRATIONS}: the service runs from its whole tree. "
-            "Install it there with pip install --editable, as make run does."
-        )
-
 
 def create_app(environ: Mapping[str, str] = os.environ) -> Flask:
     """Make the WSGI application from an environment.
@@ -69,14 +54,13 @@ def create_app(environ: Mapping[str, str] = os.environ) -> Flask:
         ConfigError: a setting is missing or senseless; it exits with a sentence.
         SystemExit: the package was installed without the tree that it belongs to.
     """
-    check_tree()
     settings = config.load(environ)
     logs.init_app(settings.log_level, settings.log_format)
     app = App(__name__)
     app.config.update(
         API_TITLE="Social associations",
         API_VERSION=__version__,
-        MIGRATIONS=MIGRATIONS,
+        MIGRATIONS=config.MIGRATIONS,
         PROVIDERS=settings.providers,
         PROVIDERS_BY_ADMIN=settings.providers_by_admin,
         MAX_ASSOCIATIONS_PER_USER=settings.max_associations_per_user,
@@ -87,20 +71,11 @@ def create_app(environ: Mapping[str, str] = os.environ) -> Flask:
         JWT_ROLE_CLAIM=settings.jwt_role_claim,
     )
     edge.init_app(app, settings.cors_origins)
-    errors.init_app(app, database.Unavailable)
-    database.init_app(
-        app,
-        settings.database_url,
-        pool_size=settings.threads,
-        pooler=settings.database_pooler,
-    )
-    replica.init_app(
-        app,
-        settings.database_read_url,
-        pool_size=settings.threads,
-        pooler=settings.database_pooler,
-    )
-    Migrate(app, database.db, directory=MIGRATIONS)
+    errors.init_app(app)
+    pool: dict[str, Any] = {"pool_size": settings.threads, "pooler": settings.database_pooler}
+    database.init_app(app, settings.database_url, **pool)
+    replica.init_app(app, settings.database_read_url, **pool)
+    Migrate(app, database.db, directory=config.MIGRATIONS)
     access.init_app(app, settings)
     db_commands.add_command(database_commands.backup)
     app.cli.add_command(token_commands.group)

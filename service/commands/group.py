@@ -1,4 +1,4 @@
-"""What the commands share: failures are sentences, and a user's id is one that can be."""
+"""What the commands share: failures as sentences, and the types of their arguments."""
 
 from typing import Any
 

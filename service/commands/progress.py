@@ -23,19 +23,18 @@ def progress(source: Source) -> Iterator[Callable[[int], None]]:
         return f"{lines:,} lines, {lines / (time.monotonic() - begin):,.0f}/s" if lines else ""
 
     with click.progressbar(
-        itertools.repeat(0),  # never asked: without a length it must be there
+        itertools.repeat(0),  # nobody goes through it, but click wants one where no length is known
         length=source.size(),
         file=sys.stderr,
         hidden=not sys.stderr.isatty(),
         item_show_func=rate,
+        update_min_steps=0,  # a batch may end without a byte more having been read
     ) as bar:
 
         def more(lines: int) -> None:
             nonlocal done, shown
             done += lines
-            bar.current_item = done
-            bar.make_step(source.position - shown)
-            bar.render_progress()
+            bar.update(source.position - shown, done)
             shown = source.position
 
         yield more

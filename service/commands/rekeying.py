@@ -102,7 +102,7 @@ class Plan:
         return path[:place], path[place:]
 
     def would_rename(self, on: Connection, provider: str, step: Step) -> list[str]:
-        """What came of it, if what was said before had been done."""
+        """What would come of it, after the steps before it."""
         there = [rekeying.is_linked(on, provider, old) for old, _ in step.renamed]
         if not all(there):
             return [rekeying.INCOMPLETE if is_there else rekeying.MISSING for is_there in there]

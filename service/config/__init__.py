@@ -14,6 +14,7 @@ from service.database import url
 
 ROOT = Path(__file__).resolve().parents[2]
 INSTANCE = ROOT / "instance"
+MIGRATIONS = str(ROOT / "migrations")
 
 
 class ConfigError(SystemExit):
@@ -93,7 +94,13 @@ def load(environ: Mapping[str, str]) -> Settings:
 
     Raises:
         ConfigError: a variable is missing or senseless.
+        SystemExit: the package was installed without the tree that it belongs to.
     """
+    if not Path(MIGRATIONS).is_dir():
+        raise SystemExit(
+            f"There is no {MIGRATIONS}: the service runs from its whole tree. "
+            "Install it there with pip install --editable, as make run does."
+        )
     settings = Settings(*[_value(environ, name, setting) for name, setting in SETTINGS.items()])
     if settings.jwt_public_keys_file is not None:
         for name in ("JWT_AUDIENCE", "JWT_ISSUER"):

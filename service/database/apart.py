@@ -73,7 +73,7 @@ class Connection:
     @contextmanager
     def transaction(self, *, keep: bool = True, modes: str = "") -> Iterator[None]:
         """Either all that is done within, or nothing of it; nothing at all without `keep`."""
-        # SQLite: to lock at once is the way not to be refused half-way.
+        # SQLite: locked at once, so that nothing is refused half-way.
         self.begin(modes, for_writing=keep)
         began = time.monotonic()
         try:

@@ -40,8 +40,8 @@ def engine_options(url: sa.URL, *, pool_size: int, pooler: str | None) -> dict[s
     """Keyword arguments for `create_engine`."""
     return {
         "isolation_level": "AUTOCOMMIT",
-        # One for each thread, and more where a server has more threads than it says: none
-        # waits for another's.
+        # One for each thread; more where a server has more threads than THREADS says, so that
+        # none waits for another's.
         "pool_size": pool_size,
         "max_overflow": -1,
         # Autocommit leaves no transaction to roll back when a connection comes back.

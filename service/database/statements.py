@@ -126,7 +126,7 @@ class Transaction:
         def run(statement: Statement, values: Mapping[str, Any]) -> list[Any]:
             return statement.run(cursor, dialect, values)
 
-        # SQLite: to lock at once is the way not to be refused half-way.
+        # SQLite: locked at once, so that nothing is refused half-way.
         cursor.execute("BEGIN IMMEDIATE" if dialect.name == "sqlite" else "BEGIN")
         try:
             rows = self.within(run, parameters)

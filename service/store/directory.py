@@ -118,7 +118,7 @@ def search(
     Args:
         provider: only those at this one.
         created_by: only those that this user made.
-        after: a provider, which counts for nothing if one is given, and an ext_id.
+        after: a provider (not looked at where `provider` names one) and an ext_id.
         limit: how many at most.
 
     Returns: rows with the columns of `DETAILED`.

@@ -28,7 +28,7 @@ _TABLE = Association.__table__
 _export_snapshot = Statement(sa.select(sa.func.pg_export_snapshot().label("name")))
 _look = Statement(sa.select(_TABLE.c.user_id).limit(1))
 _ONE_SNAPSHOT = "ISOLATION LEVEL REPEATABLE READ"
-# Before there is a snapshot, which LOCK takes none of: whoever numbers meanwhile, waits.
+# LOCK takes no snapshot: the lock is there first, and whoever numbers waits for its end.
 _NOBODY_NUMBERS = f"{_ONE_SNAPSHOT}; LOCK TABLE social_event_counter IN EXCLUSIVE MODE"
 
 

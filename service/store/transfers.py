@@ -30,7 +30,7 @@ _PAIR = (_TABLE.c.provider, _TABLE.c.ext_id)
 _FROM = sa.bindparam("from_user_id", type_=sa.BigInteger)
 _TO = sa.bindparam("to_user_id", type_=sa.BigInteger)
 _LIMIT = sa.bindparam("limit", type_=sa.BigInteger)
-# So many are read and locked at the most, however many a user has: it is too many already.
+# No more are read and locked, however many a user has: one over the limit is refused.
 _TOO_MANY = _LIMIT + 1
 
 

@@ -35,7 +35,7 @@ _revoke = Statement(
 _has_other_events = Statement(
     sa.select(_EVENT.c.seq).where(_NAMES_THE_USER, _EVENT.c.type != _ERASED).limit(1)
 )
-# What came after the erasure has begun, and stands now: it is not of the past.
+# But for those of what was linked after the erasure had begun, and is there now.
 _forget = Statement(
     sa.delete(Event).where(
         _NAMES_THE_USER,

@@ -100,7 +100,7 @@ def configuration(level: str, form: str) -> dict[str, Any]:
     }
 
 
-# No line has them.
+# No line shows these, so nobody need find them out.
 logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
 
 

@@ -43,7 +43,7 @@ class _Json(JSONProvider):
 
 
 class _NoSessions(SessionInterface):
-    """Says at once what Flask's cookies find out at each request: there is no session."""
+    """There are none; Flask's own would look for a cookie at each request."""
 
     _none = NullSession()
 

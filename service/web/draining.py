@@ -13,7 +13,7 @@ def has_begun() -> bool:
 
 
 def before_stop(seconds: int) -> None:
-    """Have TERM to gunicorn's master, whose handlers are there already, wait for so long.
+    """Make TERM to gunicorn's master wait so long; its own handlers must be there already.
 
     Meanwhile it serves on. A second TERM waits no longer; INT and QUIT never do.
     """

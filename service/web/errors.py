@@ -15,6 +15,8 @@ from flask import Flask, Response, g
 from gunicorn.http.errors import ParseException
 from werkzeug.exceptions import HTTPException
 
+from service.database.errors import Unavailable
+
 MEDIA_TYPE = "application/problem+json"
 RETRY_AFTER = 1  # seconds
 
@@ -126,9 +128,9 @@ def of_status(status: int, **headers: str) -> Problem:
     return Problem(status, Entry(code, message or HTTPStatus(status).phrase), headers=headers)
 
 
-def init_app(app: Flask, unavailable: type[Exception]) -> None:
-    """Answer every exception with the one body; `unavailable` is the database's 503."""
-    app.register_error_handler(unavailable, _of_unavailable)
+def init_app(app: Flask) -> None:
+    """Answer every exception with the one body."""
+    app.register_error_handler(Unavailable, _of_unavailable)
     # In a body's chunks, when they are read. gunicorn closes the connection then.
     app.register_error_handler(ParseException, lambda _: of_status(400).get_response())
     app.register_error_handler(Exception, _of_bug)

@@ -1,7 +1,7 @@
 """What holds for each operation of the document, also for those that come later."""
 
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
@@ -40,6 +40,28 @@ def test_who_takes_no_json_is_406(client: FlaskClient) -> None:
         options["headers"]["Accept"] = "text/html"
         answer = client.open(address, method=method, **options)
         assert answer.status_code == 406, (method, address)
+
+
+def test_a_bad_token_is_refused_before_anything_is_looked_at(client: FlaskClient) -> None:
+    for address, method, options in operations(client):
+        options["headers"] = {"Authorization": "Bearer x", "Accept": "text/html"}
+        answer = client.open(f"{address}?no-such=1", method=method, **options)
+        assert answer.status_code == 401, (method, address)
+
+
+def test_without_a_token_there_is_the_list_and_nothing_else(client: FlaskClient) -> None:
+    for address, method, options in operations(client):
+        answer = client.open(address, method=method, **(options | {"headers": {}}))
+        is_list = method == "get" and address.endswith("/provider/")
+        assert answer.status_code == 401 or is_list, (method, address)
+
+
+def test_browsers_of_other_origins_may_use_its_method(make_app: Callable[..., Flask]) -> None:
+    client = make_app(CORS_ORIGINS="https://a.example").test_client()
+    for address, method, _ in operations(client):
+        answer = client.options(address, headers={"Origin": "https://a.example"})
+        allowed = answer.headers["Access-Control-Allow-Methods"].split(", ")
+        assert method.upper() in allowed, (method, address)
 
 
 def test_the_slash_at_the_end_may_be_left_out(client: FlaskClient) -> None:

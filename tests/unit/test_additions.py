@@ -5,8 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from service import MIGRATIONS
-from service.config import ROOT
+from service.config import MIGRATIONS, ROOT
 
 check = runpy.run_path(str(ROOT / "scripts/check_additions.py"))["check"]
 

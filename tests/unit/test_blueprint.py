@@ -42,7 +42,7 @@ def serve(blp: Blueprint) -> Callable[[], FlaskClient]:
         app = App(__name__)
         app.config.update(API_TITLE="Things", API_VERSION="1", PROVIDERS=frozenset())
         edge.init_app(app, frozenset())
-        errors.init_app(app, OSError)
+        errors.init_app(app)
         openapi.init_app(app, blp)
         return app.test_client()
 

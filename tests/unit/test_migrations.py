@@ -16,8 +16,7 @@ from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from flask import Flask
 
-from service import MIGRATIONS
-from service.config import ROOT
+from service.config import MIGRATIONS, ROOT
 from service.database import db, execute, migration
 from service.store import admins
 from tests.support.databases import KINDS, application, empty_postgresql

@@ -46,6 +46,6 @@ def test_gunicorn_ends_with_it_instead_of_starting_worker_after_worker(tmp_path:
 
 
 def test_so_is_a_tree_without_migrations(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("service.MIGRATIONS", "/nowhere/migrations")
+    monkeypatch.setattr("service.config.MIGRATIONS", "/nowhere/migrations")
     with pytest.raises(SystemExit, match="There is no /nowhere/migrations: "):
         create_app(environment("sqlite:///social.db"))

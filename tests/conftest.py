@@ -10,6 +10,7 @@ end. `make test` runs on every core: each process has databases of its own.
 """
 
 import os
+import signal
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -23,6 +24,10 @@ from flask.testing import FlaskClient, FlaskCliRunner
 from service import create_app
 from service.database import db
 from tests.support import databases, factories, postgresql
+
+# A shell's background job ignores Ctrl-C, and so would all that the tests start and then stop so.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # An example may take long because the machine has other things to do.
 hypothesis.settings.register_profile("patient", deadline=None)

@@ -23,9 +23,11 @@ MOST_NUMBERED = 1_000
 NUMBERING_TIME = 1.0  # seconds
 
 _UNNUMBERED = sa.and_(
-    _EVENT.c.id.is_(None), _EVENT.c.seq > sa.bindparam("above", type_=sa.BigInteger)
+    _EVENT.c.id.is_(None),
+    _EVENT.c.seq > sa.bindparam("above", type_=sa.BigInteger),
+    _EVENT.c.seq <= sa.bindparam("up_to", type_=sa.BigInteger),
 )
-_FROM_THE_FIRST = {"above": 0}
+_ALL = {"above": 0, "up_to": 2**63 - 1}
 _BATCH = (
     sa.select(_EVENT.c.seq, sa.func.row_number().over(order_by=_EVENT.c.seq).label("place"))
     .where(_UNNUMBERED)
@@ -34,6 +36,11 @@ _BATCH = (
     .subquery("batch")
 )
 _is_unnumbered = Statement(sa.select(_EVENT.c.seq).where(_UNNUMBERED).limit(1))
+_newest = Statement(
+    sa.select(sa.func.coalesce(sa.func.max(_EVENT.c.seq), 0).label("seq")).where(
+        _EVENT.c.id.is_(None)
+    )
+)
 _COUNTS = sa.select(_COUNTER.c.last_id, _COUNTER.c.pruned_id)
 _counter = Statement(_COUNTS)
 LOCK_COUNTER = Statement(_COUNTS.with_for_update())
@@ -72,18 +79,20 @@ def number_all_within(run: Run) -> int:
     Raises:
         psycopg.Error: another transaction was in the way; to be tried again.
     """
-    _number_all(partial(run, _is_unnumbered), partial(_number.within, run))
+    _number_all(run, partial(_number.within, run))
     ((last, _),) = run(_counter, {})
     return int(last)
 
 
 def number_at_leisure(run: Execute = execute) -> None:
-    """Give ids to all that have none, however long it takes; `run` does a transaction."""
-    _number_all(partial(run, _is_unnumbered), partial(run, _number))
+    """Give ids to all that have none, however long it takes, and to what comes meanwhile but for
+    a few; `run` does a transaction."""
+    while _number_all(run, partial(run, _number)) > MOST_NUMBERED:
+        pass
 
 
 def number(*, all_of_them: bool = False) -> None:
-    """Give ids to what has none: to as many as any page holds, or to all.
+    """Give ids to what has none: to as many as any page holds, or to all that are there now.
 
     Raises:
         Unavailable: there are so many that it takes several calls.
@@ -97,24 +106,26 @@ def number(*, all_of_them: bool = False) -> None:
         return given
 
     if all_of_them:
-        _number_all(partial(execute, _is_unnumbered), number_in_time)
-    elif execute(_is_unnumbered, _FROM_THE_FIRST):
-        execute(_number, _FROM_THE_FIRST)
+        _number_all(execute, number_in_time)
+    elif execute(_is_unnumbered, _ALL):
+        execute(_number, _ALL)
 
 
-Ask = Callable[[Mapping[str, Any]], list[Any]]
-
-
-def _number_all(are_left: Ask, number: Ask) -> None:
-    # A batch is short where there are no more, or where an erasure took some of it. What is left
-    # after a second one was written meanwhile.
-    short, above = 0, _FROM_THE_FIRST
-    while short < 2 and are_left(above):
-        given = number(above)
-        short = short + 1 if len(given) < MOST_NUMBERED else 0
-        # Begin where the last batch ended: the index still holds what has an id since, and to pass
-        # over that again and again made a million events take a minute.
-        above = {"above": max([above["above"], *(row.seq for row in given)])}
+def _number_all(run: Run, number: Callable[[Mapping[str, Any]], list[Any]]) -> int:
+    """Give ids to all that have none now, batch after batch, and return to how many."""
+    count = 0
+    ((newest,),) = run(_newest, {})
+    # Each batch begins where the last one ended: the index still holds what has an id since, and
+    # to pass over that again and again made a million events take a minute. They end with what
+    # was there at first: one below where they are that is committed meanwhile has its turn
+    # later, so what was done because of it must not be numbered now.
+    part = {"above": 0, "up_to": newest}
+    # Not until a batch is short: an erasure may have taken some of it.
+    while run(_is_unnumbered, part):
+        given = number(part)
+        count += len(given)
+        part["above"] = max([part["above"], *(row.seq for row in given)])
+    return count
 
 
 def counter() -> Any:

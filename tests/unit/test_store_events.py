@@ -13,7 +13,7 @@ import pytest
 import sqlalchemy as sa
 from flask import Flask
 
-from service.database import Unavailable, db
+from service.database import Unavailable, db, execute
 from service.models import Event
 from service.store import associations, events, numbering, transfers, users
 from tests.support.databases import ON_POSTGRESQL, in_context, postgresql
@@ -181,6 +181,28 @@ def test_what_commits_late_gets_a_later_id(database_url: str) -> None:
         assert [(event.id, event.ext_id) for event in feed()] == [(1, "early")]
         late.commit()
     assert [(event.id, event.ext_id) for event in feed()] == [(1, "early"), (2, "late")]
+
+
+@ON_POSTGRESQL
+def test_what_was_done_because_of_a_late_one_gets_a_later_id_still(database_url: str) -> None:
+    """Also where many are numbered in batches, and it is committed between two of them."""
+    with postgresql(database_url) as late:
+        late.execute(
+            "INSERT INTO social_event (type, occurred_at, user_id, provider, ext_id)"
+            " VALUES ('association.created', now(), 8, 'google', 'late')"
+        )
+        write_without_ids(numbering.MOST_NUMBERED + 1)
+
+        def run(work: Any, parameters: Any) -> list[Any]:
+            rows = execute(work, parameters)
+            if len(rows) == numbering.MOST_NUMBERED:
+                late.commit()
+                link(user_id=8, ext_id="because of it")
+            return rows
+
+        numbering.number_at_leisure(run)
+    newest = events.history(8, before=2**63 - 1, limit=2)
+    assert [event.ext_id for event in newest] == ["because of it", "late"]
 
 
 def patiently(act: Callable[[], Any]) -> Any:

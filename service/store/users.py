@@ -15,6 +15,7 @@ from service.models import AdminGrant, Association, Event
 from service.store import events
 from service.store.associations import DETAILED
 from service.store.events import Row
+from service.store.numbering import LOCK_COUNTER
 from service.store.recording import Origin
 
 _HAS = sa.bindparam("of_user_id", type_=sa.BigInteger)
@@ -86,7 +87,11 @@ def _erase(run: Run, parameters: Mapping[str, Any]) -> list[Row]:
     taken = run(_take_a_place, {})
     _wait_for_changes_under_way(run, parameters["patience"])
     unlinked = run(_unlink_all, parameters)
-    # Again: a re-key that was in the way has put its row back under another ext_id.
+    # Nobody gets an id from here on until this is committed: what is linked in the meantime, and
+    # stays, comes after the erasure in the feed too.
+    run(LOCK_COUNTER, {})
+    # Again: for what was linked before that, and for a re-key that was in the way, which has put
+    # its row back under another ext_id.
     while more := run(_unlink_all, parameters):
         unlinked += more
     revoked = run(_revoke, parameters)

@@ -133,15 +133,18 @@ def test_an_erasure_looks_again_for_what_a_rekey_put_back(
 
 @ON_POSTGRESQL
 def test_what_is_linked_while_an_erasure_is_under_way_comes_after_it(
-    database_url: str, monkeypatch: pytest.MonkeyPatch
+    app: Flask, database_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """Whoever reads the feed before the erasure is committed."""
     link()
-    with postgresql(database_url) as changing:
+    with postgresql(database_url) as changing, ThreadPoolExecutor(1) as pool:
 
         class AfterItLooked(Statement):
             def run(self, *arguments: Any) -> list[Any]:
                 changing.execute(CHANGES["create"])
                 changing.commit()
+                with pytest.raises(Unavailable, match="LockNotAvailable"):
+                    pool.submit(in_context, app, feed).result(5)
                 return super().run(*arguments)
 
         monkeypatch.setattr(users, "_revoke", AfterItLooked(users._revoke._source))

@@ -32,6 +32,12 @@ def _addresses() -> Mapping[str, str]:
     return addresses
 
 
+def _required_addresses() -> Mapping[str, str]:
+    if not (addresses := _addresses()):
+        raise click.ClickException("WEBHOOK_URLS names no address.")
+    return addresses
+
+
 @group.command("deliver")
 @click.option("--once", is_flag=True, help="Try once what is there, and end.")
 def deliver(once: bool) -> None:
@@ -39,8 +45,7 @@ def deliver(once: bool) -> None:
 
     With --once: exit code 0 when all of it is delivered, else 1.
     """
-    if not _addresses():
-        raise click.ClickException("WEBHOOK_URLS names no address.")
+    _required_addresses()
     raise click.exceptions.Exit(0 if asyncio.run(_deliver(once)) else 1)
 
 
@@ -83,9 +88,10 @@ _TIMES = ("oldest", "failing_since", "next_attempt_at", "stopped_at")
 @click.option("--url", help="One of WEBHOOK_URLS; resumes it where it was stopped.")
 def replay(after: int, url: str | None) -> None:
     """Send again the events above an id; an address that is not so far stays where it is."""
-    if url is not None and url not in _addresses().values():
+    addresses = _required_addresses().values()
+    if url is not None and url not in addresses:
         raise click.BadParameter("is not one of WEBHOOK_URLS.", param_hint="--url")
-    for address in [url] if url else _addresses().values():
+    for address in [url] if url else addresses:
         webhooks.set_back(address, after)
         if url:
             webhooks.resume(address)

@@ -1,15 +1,16 @@
 """How far the events are delivered to each address of a webhook."""
 
+from contextlib import suppress
 from datetime import datetime
 from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 
-from service.database import execute
+from service.database import Unavailable, execute
 from service.database.statements import Statement, insert_of
 from service.models import Webhook
 from service.store import events
-from service.store.numbering import counter
+from service.store.numbering import counter, number
 
 Row = Any
 """A named tuple with the columns of `Webhook`."""
@@ -110,6 +111,9 @@ class Backlog(NamedTuple):
 
 def backlog(url: str) -> Backlog:
     """What this address has yet to acknowledge."""
+    # While an address fails, nobody has to look beyond its event. Many take several calls.
+    with suppress(Unavailable):
+        number(all_of_them=True)
     event = events.next_after(state(url).acknowledged_id)
     if event is None:
         return Backlog(0, None)

@@ -37,6 +37,10 @@ class Times:
     grace: float = 3
     """What is under way at the end may take so long to end by itself."""
 
+    @property
+    def longest_pause(self) -> timedelta:
+        return timedelta(seconds=self.longest_retry * 1.2)
+
     def until_retry(self, attempts: int) -> timedelta:
         # 2.0**1024 would be too large, and after 20 it is long over an hour.
         seconds = min(self.first_retry * 2.0 ** min(attempts - 1, 20), self.longest_retry)
@@ -134,9 +138,10 @@ class Delivery:
         if event is None:
             return self._times.poll
         if event.id == state.failing_id:
-            left = (state.next_attempt_at - datetime.now(UTC)).total_seconds()
-            if left > 0:
-                return float(min(left, self._times.poll))
+            left = state.next_attempt_at - datetime.now(UTC)
+            # Further off than any retry: the clock was wrong, then or now.
+            if timedelta() < left <= self._times.longest_pause:
+                return float(min(left.total_seconds(), self._times.poll))
         await self._attempt(name, state, event)
         return 0
 
@@ -155,7 +160,7 @@ class Delivery:
             )
             return False
         again = event.id == state.failing_id
-        since = state.failing_since if again else now
+        since = min(state.failing_since, now) if again else now
         attempts = state.attempts + 1 if again else 1
         noted["attempts"] = attempts
         if now - since >= timedelta(seconds=self._times.give_up):

@@ -47,10 +47,11 @@ def test_once_is_1_when_something_is_left(run: Run, other: Receiver) -> None:
     assert run("deliver", "--once").exit_code == 1
 
 
-def test_without_addresses_there_is_nothing_to_deliver(
-    make_app: Callable[..., Flask],
+@pytest.mark.parametrize("command", [["deliver"], ["replay", "--after", "0"]])
+def test_without_addresses_there_is_nothing_to_send(
+    make_app: Callable[..., Flask], command: list[str]
 ) -> None:
-    result = make_app().test_cli_runner().invoke(args=["events", "deliver"])
+    result = make_app().test_cli_runner().invoke(args=["events", *command])
     assert (result.exit_code, result.stderr) == (1, "Error: WEBHOOK_URLS names no address.\n")
 
 

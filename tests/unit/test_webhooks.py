@@ -216,6 +216,17 @@ def _fails_since(url: str, days: float) -> None:
     webhooks.postpone(webhooks.state(url), failure)
 
 
+def test_a_clock_that_was_years_ahead_holds_up_nothing(receiver: Receiver, app: Flask) -> None:
+    make_events(1)
+    then = datetime.now(UTC) + timedelta(days=1000)
+    webhooks.postpone(webhooks.state(receiver.url), webhooks.Failure(1, 9, then, then))
+    receiver.answer = failing(1)
+    with delivering(app, receiver.url, first_retry=0.0001):
+        eventually(lambda: receiver.ids() == [1])
+        eventually(lambda: webhooks.state(receiver.url).failing_since < then)
+        eventually(lambda: receiver.ids() == [1, 1])
+
+
 def test_the_three_days_of_an_erased_event_are_not_the_next_one_s(receiver: Receiver) -> None:
     link(user_id=8, ext_id="erased")
     make_events(1)
@@ -430,6 +441,25 @@ def test_a_backlog_counts_what_is_undelivered(receiver: Receiver) -> None:
 
 def test_a_backlog_sees_what_nobody_read_yet(receiver: Receiver) -> None:
     link()
+    assert webhooks.backlog(receiver.url).undelivered == 1
+
+
+def test_a_backlog_counts_what_came_since_an_address_fails(receiver: Receiver) -> None:
+    make_events(1)
+    link(ext_id="later")
+    assert webhooks.backlog(receiver.url).undelivered == 2
+
+
+def test_a_backlog_is_known_before_all_is_numbered(
+    receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make_events(1)
+
+    def many(**_: Any) -> None:
+        raise Unavailable("many")
+
+    monkeypatch.setattr(webhooks, "number", many)
+    link(ext_id="later")
     assert webhooks.backlog(receiver.url).undelivered == 1
 
 

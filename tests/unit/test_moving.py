@@ -12,7 +12,7 @@ import pytest
 import sqlalchemy as sa
 
 from service.database import db
-from service.store import admins, events
+from service.store import admins, events, webhooks
 from tests.support import stored
 from tests.support.databases import application, empty_postgresql, migrate
 from tests.support.processes import ROOT
@@ -38,6 +38,9 @@ def filled(tmp_path: Path) -> Path:
         stored.insert(ext_id="old", created_at=moment)
         events.feed(0, 10)  # gives ids to what is there; the next one has none yet
         stored.link(ext_id="late")
+        url = "https://hooks.example.org/in?a=1,b"
+        now = datetime.now(UTC)
+        webhooks.postpone(webhooks.state(url), webhooks.Failure(1, 2, now, now))
     return file
 
 
@@ -77,7 +80,7 @@ def test_all_rows_are_the_same_afterwards(filled: Path, target: str, tmp_path: P
         check=True,
         stdout=subprocess.PIPE,
     )
-    assert moved.stdout.split("\n") == ["COPY 5", "COPY 1", "COPY 4", "COPY 1", ""]
+    assert moved.stdout.split("\n") == ["COPY 5", "COPY 1", "COPY 4", "COPY 1", "COPY 1", ""]
     assert everything(target) == everything(f"sqlite:///{filled}")
     with application(target):
         stored.link(ext_id="after the move")

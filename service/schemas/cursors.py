@@ -34,10 +34,11 @@ def decode(cursor: str, asked: Mapping[str, Any], *kinds: type) -> list[Any]:
     if type(found) is not list:
         raise ValueError("no cursor at all")
     position = found[1:]
-    if encode(position, asked) != cursor:
-        raise ValueError("altered, or a cursor of another question")
+    # First: what is nested deeply could be read, and not be written.
     if [type(part) for part in position] != [*kinds] or not is_storable(position):
         raise ValueError("a cursor of another kind")
+    if encode(position, asked) != cursor:
+        raise ValueError("altered, or a cursor of another question")
     return position
 
 

@@ -2,6 +2,7 @@
 
 import base64
 import json
+import sys
 
 import pytest
 
@@ -51,6 +52,14 @@ def of(value: object) -> str:
 def test_what_is_no_cursor_is_a_value_error(text: str) -> None:
     with pytest.raises(ValueError):  # noqa: PT011 - whichever
         decode(text, ASKED, str, str)
+
+
+def test_however_deep_it_goes_it_is_a_value_error() -> None:
+    # Near the end of the stack there are depths that can be read and not be written again.
+    for depth in range(sys.getrecursionlimit()):
+        nested = f"[0,{'[' * depth}{']' * depth}]".encode()
+        with pytest.raises(ValueError):  # noqa: PT011 - whichever
+            decode(base64.urlsafe_b64encode(nested).decode().rstrip("="), ASKED, str)
 
 
 @pytest.mark.parametrize("part", [2**63, "a\0", "\ud800"])

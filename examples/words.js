@@ -3,6 +3,7 @@
 import { idOf } from "./api.js";
 
 const NAMES = {
+  __proto__: null, // a provider may be called "constructor"
   external: "External system",
   facebook: "Facebook",
   github: "GitHub",

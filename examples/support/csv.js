@@ -17,7 +17,8 @@ const FORMULA = /^[=+\-@\uff1d\uff0b\uff0d\uff20]/;
 
 function text(value) {
   if (value === null || value === undefined) return "";
-  if (typeof value === "object" && "rawJSON" in value) return value.rawJSON;
+  // A large integer (see api.js); not metadata with a member of this name.
+  if (JSON.isRawJSON?.(value)) return value.rawJSON;
   // Where spreadsheets part cells at semicolons, they do so inside of quotes that don't begin one.
   if (typeof value === "object") return JSON.stringify(value).replaceAll(";", "\\u003b");
   return String(value);

@@ -110,6 +110,16 @@ def test_users_show_what_they_have_and_who_has_nothing_has_a_history(
     assert desk.screen.focused.accessible_name == f"History of user {other}"
 
 
+def test_a_provider_may_be_called_as_what_every_object_has(
+    desk: SupportDesk, service: Server, user: int
+) -> None:
+    link(service, user, "constructor", f"c-{user}")
+    desk.find_by_user(user)
+    desk.says("1 account found.")
+    heading = desk.account(f"c-{user}").find_element(By.CSS_SELECTOR, "h3")
+    assert heading.text == "constructor account"
+
+
 def test_a_provider_is_listed_page_by_page(desk: SupportDesk, service: Server, user: int) -> None:
     for n in range(51):
         link(service, user, f"forum-{user}", f"f-{n:02}")
@@ -287,7 +297,7 @@ def test_the_export_holds_what_was_found_and_can_be_imported(
     desk: SupportDesk, service: Server, user: int, tmp_path: Path
 ) -> None:
     quotes = f'ünï "{user}", x'
-    metadata = {"a": 'quote " and ; semicolon', "n": BEYOND_NUMBERS + 1, "x": 1.5}
+    metadata = {"a": 'quote " and ; semicolon', "n": BEYOND_NUMBERS + 1, "x": 1.5, "rawJSON": 1}
     link(service, user, "external", f"crm-{user}", metadata=metadata)
     link(service, user, "github", quotes, profile_url="https://github.com/ada")
     desk.find_by_user(user)

@@ -27,12 +27,14 @@ _START = """SwaggerUIBundle({
   url: new URL("../openapi.json", document.currentScript.src).href,
   dom_id: "#swagger-ui",
   deepLinking: true,
-  persistAuthorization: true,
   validatorUrl: null,
 });
 """
 # Swagger UI sets styles from its script and draws icons from data: addresses.
-_POLICY = "default-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:"
+_POLICY = (
+    "default-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; "
+    "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+)
 _DAY = 86_400
 
 

@@ -65,6 +65,16 @@ def test_the_page_refers_to_files(page: TestResponse) -> None:
     assert {name.rpartition(".")[2] for name in References(text(page)).found} >= {"css", "js"}
 
 
+def test_no_other_page_may_show_it_in_a_frame_of_its_own(page: TestResponse) -> None:
+    assert "frame-ancestors 'none'" in page.headers["Content-Security-Policy"]
+
+
+def test_the_page_does_not_keep_the_token_in_the_browser(
+    client: FlaskClient, page: TestResponse
+) -> None:
+    assert "persistAuthorization" not in scripts(client, page)
+
+
 def test_every_file_that_the_page_refers_to_is_served(
     client: FlaskClient, page: TestResponse
 ) -> None:

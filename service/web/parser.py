@@ -141,8 +141,12 @@ def _entries(name: str, found: Any) -> Iterator[Entry]:
 
 
 def _place(entry: Entry) -> tuple[bool, str]:
-    """Fields before the whole; unknown ones, which marshmallow finds in any order, by name."""
-    return entry.field is None, (entry.field or "") if entry.code == "unknown" else ""
+    """Fields before the whole; unknown ones, which marshmallow finds in any order, by name.
+
+    Among them are some that are repeated, too, and are said to be that.
+    """
+    is_found_anywhere = entry.code in ("unknown", "repeated")
+    return entry.field is None, (entry.field or "") if is_found_anywhere else ""
 
 
 def _with_path_user(found: dict[str, Any], req: Request) -> dict[str, Any]:

@@ -9,8 +9,9 @@ from marshmallow import Schema
 from werkzeug.test import EnvironBuilder
 
 from service.schemas.associations import ChangeSchema, PairSchema, QuerySchema
+from service.schemas.fields import Message
 from service.web.errors import Problem
-from service.web.parser import StrictParser
+from service.web.parser import StrictParser, entries_of
 from tests.support.factories import PATH, external, facebook
 
 JSON = "application/json"
@@ -189,6 +190,12 @@ def test_a_repeated_parameter_hides_no_other_error() -> None:
         400,
         {("invalid", "user_id"), ("repeated", "ext_id"), ("invalid", "provider"), ("unknown", "z")},
     )
+
+
+def test_what_may_be_found_in_any_order_is_listed_by_name() -> None:
+    repeated, unknown = Message("repeated", "Once."), Message("unknown", "No.")
+    found = {"c": [unknown], "b": [repeated], "a": [unknown], "user_id": [Message("invalid", "!")]}
+    assert [entry.field for entry in entries_of(found)] == ["user_id", "a", "b", "c"]
 
 
 @BODIES

@@ -116,7 +116,7 @@ def _names(reader: Iterator[list[str]], known: set[str], required: set[str]) -> 
     named = [name for name in names if name]
     if not required <= set(named) <= known or len(set(named)) < len(named):
         raise Unusable(
-            "The first line must name the columns, separated by commas, each once: "
+            "The first line must name the columns, in UTF-8, separated by commas, each once: "
             f"{', '.join(sorted(required))}"
             + (f"; it may name {', '.join(sorted(known - required))}." if known > required else ".")
         )

@@ -18,7 +18,7 @@ class DetailedSchema(AssociationSchema):
     updated_at = ma.DateTime(
         dump_only=True,
         metadata={
-            "description": "When a detail was set last, in UTC.",
+            "description": "When it was changed last, in UTC: a detail, whose it is, or its id.",
             "examples": ["2026-11-26T07:30:00.654321Z"],
         },
     )

@@ -42,7 +42,10 @@ class Distinct(ma.List[Any]):
 
 
 class LookupSchema(RequestSchema):
-    """Identities at one provider, or users. Positions in the lists, in refusals, begin at 0."""
+    """Identities at one provider, or users. What stands twice counts once.
+
+    Positions in the lists, in refusals, begin at 0.
+    """
 
     forms: ClassVar[Mapping[str, tuple[str, ...]]] = {
         "ByIdentity": ("provider", "ext_ids"),

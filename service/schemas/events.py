@@ -47,18 +47,26 @@ class EventSchema(Schema):
     """One change of one association, or the erasure of a user."""
 
     id = ma.Integer(
-        metadata=_said("Grows without gaps in the order in which changes became visible.", 17)
+        required=True,
+        metadata=_said("Grows without gaps in the order in which changes became visible.", 17),
     )
     type = ma.String(
-        metadata={**_said("What happened.", "association.changed"), "enum": [*FURTHER_KEYS]}
+        required=True,
+        metadata={**_said("What happened.", "association.changed"), "enum": [*FURTHER_KEYS]},
     )
-    occurred_at = ma.DateTime(metadata=_said("When, in UTC.", "2026-11-26T07:00:00.123456Z"))
-    user_id = fields.UserId(dump_only=True)
+    occurred_at = ma.DateTime(
+        required=True, metadata=_said("When, in UTC.", "2026-11-26T07:00:00.123456Z")
+    )
+    user_id = fields.UserId(required=True, dump_only=True)
     provider = fields.Provider(dump_only=True)
     ext_id = fields.ExtId(dump_only=True)
-    actor_id = ma.Integer(allow_none=True, metadata=_said("Who did it; null for a command.", 1))
+    actor_id = ma.Integer(
+        required=True, allow_none=True, metadata=_said("Who did it; null for a command.", 1)
+    )
     request_id = ma.String(
-        allow_none=True, metadata=_said("In which request; null for a command.", "0b7f2c61")
+        required=True,
+        allow_none=True,
+        metadata=_said("In which request; null for a command.", "0b7f2c61"),
     )
     changed = ma.List(
         ma.String(),
@@ -80,16 +88,21 @@ class EventSchema(Schema):
 class FeedSchema(Schema):
     """Events in the order of their ids."""
 
-    events = ma.List(ma.Nested(EventSchema()), metadata=_said("In the order of their ids."))
+    events = ma.List(
+        ma.Nested(EventSchema()), required=True, metadata=_said("In the order of their ids.")
+    )
     next_after = ma.Integer(
-        metadata=_said("The last id, or `after` when there is none: the next `after`.", 17)
+        required=True,
+        metadata=_said("The last id, or `after` when there is none: the next `after`.", 17),
     )
 
 
 class HistorySchema(PageSchema):
     """A page of a user's events."""
 
-    events = ma.List(ma.Nested(EventSchema()), metadata=_said("The newest first."))
+    events = ma.List(
+        ma.Nested(EventSchema()), required=True, metadata=_said("The newest first.")
+    )
 
 
 class FeedQuerySchema(RequestSchema):

@@ -23,7 +23,11 @@ class All(Field):
 
 
 class TransferSchema(RequestSchema):
-    """What to give to which user: one association, or all."""
+    """What to give to which user: one association, or all.
+
+    All of it goes or nothing. To repeat it does no harm: a pair that the other user has already
+    is answered, and of all, what is left.
+    """
 
     forms: ClassVar[Mapping[str, tuple[str, ...]]] = {"OfPair": _PAIR, "OfAll": ("all",)}
     unset: ClassVar[Mapping[str, Any]] = {"all": False}

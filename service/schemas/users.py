@@ -17,5 +17,6 @@ class ErasedSchema(Schema):
     """What an erasure did."""
 
     deleted = ma.Integer(
-        metadata={"description": "How many associations there were.", "examples": [3]}
+        required=True,
+        metadata={"description": "How many associations there were.", "examples": [3]},
     )

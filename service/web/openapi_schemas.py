@@ -10,6 +10,7 @@ from apispec import APISpec
 from apispec.ext.marshmallow import MarshmallowPlugin
 from flask_smorest.utils import resolve_schema_instance
 from marshmallow import Schema
+from marshmallow import fields as ma
 
 from service.schemas import fields, providers
 from service.schemas.fields import Json
@@ -38,6 +39,7 @@ class Schemas(MarshmallowPlugin):
     def init_spec(self, spec: APISpec) -> None:
         super().init_spec(spec)
         self.converter.add_attribute_function(_forms_of_field)
+        self.converter.add_attribute_function(_size_of_integer)
 
     def schema_helper(  # type: ignore[override]  # as MarshmallowPlugin's own
         self, name: str, _: Any, schema: Any = None, **kwargs: Any
@@ -105,6 +107,11 @@ def _kinds(listed: frozenset[str]) -> Iterator[tuple[str, Json, providers.Detail
         yield "OtherProvider", {"enum": others, "examples": others[:1]}, providers.OF_OTHERS
     elif not listed:
         yield "OtherProvider", {"not": {"enum": list(providers.OF_NAMED)}}, providers.OF_OTHERS
+
+
+def _size_of_integer(_: Any, field: Any, ret: Json) -> Json:
+    """For clients in languages whose integers have 32 bits otherwise."""
+    return {"format": "int64"} if isinstance(field, ma.Integer) else {}
 
 
 def _forms_of_field(_: Any, field: Any, ret: Json) -> Json:

@@ -10,6 +10,7 @@ from flask.testing import FlaskClient
 
 from service.web.edge import operation_of
 from tests.api import openapi
+from tests.api.openapi import Document, Json
 from tests.support.databases import ON_ONE
 from tests.support.factories import as_admin, errors_of
 
@@ -85,3 +86,28 @@ def test_an_operation_s_name_for_log_and_metrics_is_that_of_one_blueprint(app: F
     for endpoint in app.view_functions:
         blueprints[operation_of(endpoint)].add(endpoint.rpartition(".")[0])
     assert not {name for name, of in blueprints.items() if len(of) > 1}
+
+
+def parts(document: Document, schema: Json) -> Iterator[Json]:
+    """A schema with all that it is made of, but for the values of `metadata`, which has no end."""
+    schema = document.whole(schema)
+    yield schema
+    for name, part in schema.get("properties", {}).items():
+        if name != "metadata":
+            yield from parts(document, part)
+    for part in [*schema.get("oneOf", ()), *filter(None, [schema.get("items")])]:
+        yield from parts(document, part)
+
+
+def test_an_answer_says_what_it_always_holds_and_how_large_its_integers_are(
+    client: FlaskClient,
+) -> None:
+    document = openapi.read(client)
+    for path, described in document.root["paths"].items():
+        for method in described.keys() - {"parameters"}:
+            for status, response in described[method]["responses"].items():
+                if status < "300" and "content" in response:
+                    for part in parts(document, document.response(path, method, status)):
+                        assert part.get("required") or "properties" not in part, (path, part)
+                        is_integer = "integer" in (part.get("type") or ())
+                        assert not is_integer or part["format"] == "int64", (path, part)

@@ -100,9 +100,7 @@ class FeedSchema(Schema):
 class HistorySchema(PageSchema):
     """A page of a user's events."""
 
-    events = ma.List(
-        ma.Nested(EventSchema()), required=True, metadata=_said("The newest first.")
-    )
+    events = ma.List(ma.Nested(EventSchema()), required=True, metadata=_said("The newest first."))
 
 
 class FeedQuerySchema(RequestSchema):

@@ -199,6 +199,6 @@ def test_a_file_without_its_names_is_unusable(head: bytes) -> None:
     with pytest.raises(Unusable) as error:
         of_csv(head + b"7,a,b\n")
     assert str(error.value) == (
-        "The first line must name the columns, in UTF-8, separated by commas, each once: ext_id, provider, "
-        "user_id; it may name metadata, profile_url, show_in_profile."
+        "The first line must name the columns, in UTF-8, separated by commas, each once: ext_id, "
+        "provider, user_id; it may name metadata, profile_url, show_in_profile."
     )

@@ -154,7 +154,8 @@ def test_a_file_without_old_and_new_is_a_sentence(run: Run, runner: FlaskCliRunn
     result = runner.invoke(args=["associations", "rekey", "-", "--provider", "a"], input="a,b\n")
     assert (result.exit_code, result.stdout) == (2, "")
     assert result.stderr == (
-        "Error: The first line must name the columns, in UTF-8, separated by commas, each once: new, old.\n"
+        "Error: The first line must name the columns, in UTF-8, separated by commas, each once: "
+        "new, old.\n"
     )
 
 

@@ -141,8 +141,6 @@ def run(
                 outcomes = [[one] for one in rekeying.rename_each(on, provider, alone)]
             for step, found in zip(steps, outcomes, strict=True):
                 _note(report, provider, step, found)
-    if not dry_run:
-        rekeying.confirm(on)
 
 
 def _batches(steps: Iterator[Step]) -> Iterator[list[Step]]:

@@ -1,9 +1,12 @@
 """Synchronous replication: what was committed on one machine alone is not acknowledged."""
 
+from collections.abc import Mapping
+from typing import Any
+
 import psycopg
 import sqlalchemy as sa
 
-from service.database.statements import OnPostgresql
+from service.database.statements import OnPostgresql, Run, Statement, Transaction
 
 
 class NotReplicated(psycopg.OperationalError):
@@ -25,5 +28,31 @@ FENCE = OnPostgresql(sa.text("SELECT pg_logical_emit_message(true, 'social', '')
 
 Run before an answer that says "it is stored" (or "it is gone") about what somebody else wrote: what
 can be read may be on this machine alone. All that stands before the fence in the log of the
-database is on the replica once the fence is (docs/decisions/0011).
+database is on the replica once the fence is (docs/decisions/0011). In one transaction with what was
+read: after a failover the fence alone would be one of another machine, which may not have it.
 """
+
+
+class Fenced(Transaction):
+    """A statement whose rows, or that there are none, may be acknowledged.
+
+    Args:
+        if_found: rows alone are; that there are none acknowledges nothing.
+    """
+
+    def __init__(self, statement: Statement, *, if_found: bool = False) -> None:
+        super().__init__(self._run_both)
+        self._statement = statement
+        self._if_found = if_found
+
+    def run(self, cursor: Any, dialect: sa.Dialect, parameters: Mapping[str, Any]) -> list[Any]:
+        # SQLite has no replica, and a transaction there would wait for whoever writes.
+        if dialect.name == "postgresql":
+            return super().run(cursor, dialect, parameters)
+        return self._statement.run(cursor, dialect, parameters)
+
+    def _run_both(self, run: Run, parameters: Mapping[str, Any]) -> list[Any]:
+        rows = run(self._statement, parameters)
+        if rows or not self._if_found:
+            run(FENCE, {})
+        return rows

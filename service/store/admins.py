@@ -7,11 +7,12 @@ import sqlalchemy as sa
 
 from service.database import Unavailable, execute
 from service.database.replica import without_primary
-from service.database.replication import FENCE
+from service.database.replication import Fenced
 from service.database.statements import Statement, insert_of
 from service.models import AdminGrant
 
 
+@Fenced  # to grant twice writes nothing
 @Statement
 def _grant(dialect: str) -> Any:
     row: dict[str, Any] = {"user_id": sa.bindparam("user_id"), "granted_at": sa.bindparam("now")}
@@ -19,7 +20,9 @@ def _grant(dialect: str) -> Any:
 
 
 _IS_GRANTED_TO = AdminGrant.user_id == sa.bindparam("user_id")
-_revoke = Statement(sa.delete(AdminGrant).where(_IS_GRANTED_TO).returning(AdminGrant.user_id))
+_revoke = Fenced(
+    Statement(sa.delete(AdminGrant).where(_IS_GRANTED_TO).returning(AdminGrant.user_id))
+)
 _granted = Statement(sa.select(AdminGrant.user_id).where(_IS_GRANTED_TO))
 _list = Statement(sa.select(AdminGrant.user_id).order_by(AdminGrant.user_id))
 
@@ -27,14 +30,11 @@ _list = Statement(sa.select(AdminGrant.user_id).order_by(AdminGrant.user_id))
 def grant(user_id: int) -> None:
     """Give a user the admin role; to grant twice changes nothing."""
     execute(_grant, {"user_id": user_id, "now": datetime.now(UTC)})
-    execute(FENCE)  # to grant twice writes nothing
 
 
 def revoke(user_id: int) -> bool:
     """Take the role back. False when there was no grant."""
-    revoked = execute(_revoke, {"user_id": user_id})
-    execute(FENCE)
-    return bool(revoked)
+    return bool(execute(_revoke, {"user_id": user_id}))
 
 
 def is_granted(user_id: int) -> bool:

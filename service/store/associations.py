@@ -13,7 +13,7 @@ import sqlalchemy as sa
 
 from service.database import RETRIES, Unavailable, execute
 from service.database.replica import read
-from service.database.replication import FENCE
+from service.database.replication import Fenced
 from service.database.statements import Statement, insert_of
 from service.models import Association
 from service.store.recording import Origin, Recorded
@@ -90,7 +90,7 @@ _LIST_ALL = (
 )
 _list_all = Statement(_LIST_ALL)
 _list_shown = Statement(_LIST_ALL.where(_TABLE.c.show_in_profile))
-_look_up = Statement(sa.select(*_SHOWN).where(IS_PAIR))
+LOOK_UP = Statement(sa.select(*_SHOWN).where(IS_PAIR))
 _count = Statement(sa.select(_HELD.label("held")))
 _delete = Recorded(
     lambda _: (
@@ -100,6 +100,8 @@ _delete = Recorded(
     ),
     "association.deleted",
 )
+_look_up_for_sure = Fenced(LOOK_UP)
+_delete_for_sure = Fenced(_delete)
 
 
 @cache
@@ -139,13 +141,15 @@ def create(association: Mapping[str, Any], *, by: Origin, limit: int) -> Created
         existing = look_up(association["provider"], association["ext_id"])
         held: int = execute(_count, {"of_user_id": user_id, "limit": limit})[0].held
         if existing and is_exactly(existing[0], association):
-            execute(FENCE)
-            return Created(existing[0], is_new=False)
+            pair = {"of_provider": association["provider"], "of_ext_id": association["ext_id"]}
+            if execute(_look_up_for_sure, pair) == existing:
+                return Created(existing[0], is_new=False)
+            continue
         if held >= limit:
             raise LimitReached
         if existing:
             raise Taken
-        # What stood in the way was deleted in the meantime.
+        # What stood in the way was changed or deleted in the meantime.
     raise Unavailable("the pair is created and deleted over and over")
 
 
@@ -158,7 +162,7 @@ def list_of_user(user_id: int, *, with_hidden: bool) -> Sequence[Row]:
 
 def look_up(provider: str, ext_id: str) -> Sequence[Row]:
     """The association with this pair, whoever has it: no row or one."""
-    return execute(_look_up, {"of_provider": provider, "of_ext_id": ext_id})
+    return execute(LOOK_UP, {"of_provider": provider, "of_ext_id": ext_id})
 
 
 def change(
@@ -185,9 +189,9 @@ def delete(user_id: int, provider: str, ext_id: str, *, by: Origin) -> None:
         NotFound: this user has no such association.
     """
     event = {**by._asdict(), "now": datetime.now(UTC)}
-    if not execute(_delete, {**_key(user_id, provider, ext_id), **event}):
-        # "It is gone" ends the repetitions of a DELETE, as 204 would have.
-        execute(FENCE)
+    asked = {**_key(user_id, provider, ext_id), **event}
+    # "It is gone" ends the repetitions of a DELETE, as 204 would have.
+    if not execute(_delete, asked) and not execute(_delete_for_sure, asked):
         raise NotFound
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from service.database import execute
-from service.database.replication import FENCE
+from service.database.replication import Fenced
 from service.database.statements import Run, Statement, Transaction
 from service.models import Event, EventCounter
 from service.store.numbering import LOCK_COUNTER, counter, number
@@ -30,6 +30,8 @@ _feed = Statement(
     .order_by(_EVENT.c.id)
     .limit(sa.bindparam("limit"))
 )
+# Rows that somebody gets to see: their ids are given to no other event, whatever fails.
+_feed_for_sure = Fenced(_feed, if_found=True)
 
 
 def feed(after: int, limit: int) -> Sequence[Row]:
@@ -39,17 +41,10 @@ def feed(after: int, limit: int) -> Sequence[Row]:
         Gone: some above `after` have been pruned.
     """
     number()
-    rows = execute(_feed, {"after": after, "limit": limit})
+    rows = execute(_feed_for_sure, {"after": after, "limit": limit})
     # Looked at afterwards: else what is pruned in between would be missing without a word.
     if after < counter().pruned_id:
         raise Gone
-    return _shown(rows)
-
-
-def _shown(rows: list[Row]) -> list[Row]:
-    """Rows that somebody gets to see: their ids are given to no other event, whatever fails."""
-    if rows:
-        execute(FENCE)
     return rows
 
 
@@ -67,13 +62,17 @@ def _newest(names_the_user: Any) -> Any:
 _of_user = _newest(_EVENT.c.user_id == sa.bindparam("of_user_id"))
 _from_user = _newest(_EVENT.c.from_user_id == sa.bindparam("of_user_id"))
 _both = sa.union_all(sa.select(_of_user), sa.select(_from_user)).subquery()
-_history = Statement(sa.select(_both).order_by(_both.c.id.desc()).limit(sa.bindparam("limit")))
+_history_for_sure = Fenced(
+    Statement(sa.select(_both).order_by(_both.c.id.desc()).limit(sa.bindparam("limit"))),
+    if_found=True,
+)
 
 
 def history(user_id: int, *, before: int, limit: int) -> Sequence[Row]:
     """The events that name the user, below `before`, at most `limit`, the newest first."""
     number(all_of_them=True)
-    return _shown(execute(_history, {"of_user_id": user_id, "before": before, "limit": limit}))
+    asked = {"of_user_id": user_id, "before": before, "limit": limit}
+    return execute(_history_for_sure, asked)
 
 
 # Not just the first: what was pruned leaves entries in the index until PostgreSQL cleans up, and
@@ -112,14 +111,17 @@ def prune(before: datetime, *, batch: int) -> int:
 
 def next_after(after: int) -> Row | None:
     """The first event above `after` that is kept; what was pruned or erased is passed over."""
-    found = execute(_feed, {"after": after, "limit": 1})
-    if not found:
-        number()
-        found = execute(_feed, {"after": after, "limit": 1})
-    return found[0] if found else None
+    return _next_after(after, _feed)
 
 
 def next_to_send(after: int) -> Row | None:
     """The same for whoever passes it on."""
-    found = next_after(after)
-    return _shown([found])[0] if found else None
+    return _next_after(after, _feed_for_sure)
+
+
+def _next_after(after: int, look: Statement | Transaction) -> Row | None:
+    found = execute(look, {"after": after, "limit": 1})
+    if not found:
+        number()
+        found = execute(look, {"after": after, "limit": 1})
+    return found[0] if found else None

@@ -1,6 +1,6 @@
 """New ext_ids for old ones: the user, the details and who made it when stay."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from functools import partial
 from typing import Any
@@ -59,8 +59,7 @@ def rename_each(on: Connection, provider: str, lines: Sequence[Renamed]) -> list
     """
 
     def rename() -> list[str]:
-        with on.transaction():
-            return [_rename(on, provider, *line) for line in lines]
+        return [_rename(on, provider, *line) for line in lines]
 
     return _tried(on, rename)
 
@@ -74,27 +73,27 @@ def rename_circle(on: Connection, provider: str, lines: Sequence[Renamed]) -> li
     return _tried(on, partial(_rename_circle, on, provider, lines))
 
 
-def confirm(on: Connection) -> None:
-    """Wait until what was found is on the replica too, such as that a pair is not there."""
-    with on.transaction():
-        on.run(FENCE)
-
-
 def _rename_circle(on: Connection, provider: str, lines: Sequence[Renamed]) -> list[str]:
-    with on.transaction():
-        there = [is_linked(on, provider, old) for old, _ in lines]
-        if not all(there):
-            return [INCOMPLETE if is_there else MISSING for is_there in there]
-        gone = [_delete_one(on, provider, old) for old, _ in lines]
-        for row, (_, new) in zip(gone, lines, strict=True):
-            _insert_one(on, row, new)
-        return [CHANGED] * len(lines)
+    there = [is_linked(on, provider, old) for old, _ in lines]
+    if not all(there):
+        return [INCOMPLETE if is_there else MISSING for is_there in there]
+    gone = [_delete_one(on, provider, old) for old, _ in lines]
+    for row, (_, new) in zip(gone, lines, strict=True):
+        _insert_one(on, row, new)
+    return [CHANGED] * len(lines)
 
 
-def _tried(on: Connection, work: Any) -> list[str]:
+def _tried(on: Connection, work: Callable[[], list[str]]) -> list[str]:
+    def once() -> list[str]:
+        with on.transaction():
+            found = work()
+            # What is missing may have been changed by a run before, and on this machine alone.
+            on.run(FENCE)
+            return found
+
     for _ in range(RETRIES):
         try:
-            found: list[str] = on.patiently(work)
+            found = on.patiently(once)
         except _Again:
             continue
         return found

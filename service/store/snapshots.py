@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 import sqlalchemy as sa
 
 from service.database import apart
+from service.database.replication import FENCE
 from service.database.statements import Statement
 from service.models import Association, UtcDateTime
 from service.store import numbering
@@ -117,7 +118,9 @@ def _begin(reader: apart.Connection, numberer: apart.Connection) -> int:
                 modes = f"{_ONE_SNAPSHOT} READ ONLY; SET TRANSACTION SNAPSHOT '{name}'"
             reader.begin(modes)
             reader.run(_look)  # SQLite's moment is that of the first look
-            return numbering.number_all_within(numberer.run)
+            last_id = numbering.number_all_within(numberer.run)
+            numberer.run(FENCE)  # else another event could get it, after a failover
+            return last_id
     except BaseException:
         reader.rollback()
         raise

@@ -3,7 +3,7 @@
 Every function may raise `service.database.Unavailable`.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
@@ -11,10 +11,9 @@ import sqlalchemy as sa
 
 from service.database import RETRIES, Unavailable, execute
 from service.database.replication import FENCE
-from service.database.statements import Statement
+from service.database.statements import Run, Statement, Transaction
 from service.models import Association
-from service.store import associations
-from service.store.associations import DETAILED, IS_PAIR, LimitReached, NotFound, Row
+from service.store.associations import DETAILED, IS_PAIR, LOOK_UP, LimitReached, NotFound, Row
 from service.store.recording import Origin, Recorded
 
 
@@ -83,6 +82,29 @@ _move_all = Recorded(
 _counts = Statement(sa.select(_count_of(_FROM).label("left"), _count_of(_TO).label("held")))
 
 
+class _Found(NamedTuple):
+    """What there is where nothing was moved."""
+
+    pair: Sequence[Row]
+    """The association that was asked for, whoever has it."""
+    left: int
+    """How many the former user has; so `held`, the new one."""
+    held: int
+    is_done: bool
+    """All that was asked for is the new user's already."""
+
+
+@Transaction
+def _look(run: Run, parameters: Mapping[str, Any]) -> list[Any]:
+    is_one = "of_ext_id" in parameters
+    pair = run(LOOK_UP, parameters) if is_one else []
+    (counts,) = run(_counts, parameters)
+    is_done = pair[0].user_id == parameters["to_user_id"] if pair else not (is_one or counts.left)
+    if is_done:
+        run(FENCE, {})
+    return [_Found(pair, counts.left, counts.held, is_done)]
+
+
 def transfer(
     from_user_id: int, to_user_id: int, pair: tuple[str, str] | None, *, by: Origin, limit: int
 ) -> Transferred:
@@ -105,14 +127,12 @@ def transfer(
         if rows := execute(_move_one if pair else _move_all, asked):
             return Transferred(sorted(rows, key=_place), is_new=True)
         # Nothing was moved: why?
-        found = associations.look_up(*pair) if pair else []
-        (counts,) = execute(_counts, users)
-        if found[0].user_id == to_user_id if found else not (pair or counts.left):
-            execute(FENCE)
-            return Transferred(found, is_new=False)
-        if pair and (not found or found[0].user_id != from_user_id):
+        (found,) = execute(_look, asked)
+        if found.is_done:
+            return Transferred(found.pair, is_new=False)
+        if pair and (not found.pair or found.pair[0].user_id != from_user_id):
             raise NotFound
-        if counts.held + (1 if pair else counts.left) > limit:
+        if found.held + (1 if pair else found.left) > limit:
             raise LimitReached
         # What stood in the way is gone in the meantime.
     raise Unavailable("what is to be transferred comes and goes over and over")

@@ -1,6 +1,7 @@
 """How the store goes about it: how many statements, by which index, and who wins a race."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any
 
@@ -9,7 +10,7 @@ import sqlalchemy as sa
 from flask import Flask
 
 from service.database import RETRIES, Unavailable, db
-from service.store import admins, associations, directory, transfers
+from service.store import admins, associations, directory, events, transfers, users
 from tests.support import stored
 from tests.support.databases import ON_POSTGRESQL, ON_SQLITE, Plain, watching
 from tests.support.plans import nodes, plans_of
@@ -57,6 +58,37 @@ def test_a_look_up_of_many_is_one_statement() -> None:
         directory.of_identities("facebook", [f"fb-{number}" for number in range(500)])
         directory.of_users([*range(1, 101)])
     assert len(seen) == 2
+
+
+REPEATED: dict[str, Callable[[], object]] = {
+    "create": link,
+    "delete": lambda: associations.delete(8, "facebook", "fb-1", by=BY),
+    "transfer": lambda: transfers.transfer(9, 7, ("facebook", "fb-1"), by=BY, limit=9),
+    "transfer of all": lambda: transfers.transfer(9, 7, None, by=BY, limit=9),
+    "erasure": lambda: users.erase(9, by=BY),
+    "feed": lambda: events.feed(0, 9),
+    "history": lambda: events.history(7, before=9, limit=9),
+    "webhook": lambda: events.next_to_send(0),
+    "grant": lambda: admins.grant(1),
+    "withdrawal": lambda: admins.revoke(2),
+}
+
+
+@ON_POSTGRESQL
+@pytest.mark.parametrize("repeated", REPEATED)
+def test_what_is_acknowledged_was_found_in_the_transaction_of_its_fence(repeated: str) -> None:
+    """After a failover, a fence alone would be one of a machine that may not have it."""
+    link()
+    admins.grant(1)
+    events.feed(0, 9)
+    with watching() as seen, suppress(associations.NotFound):
+        REPEATED[repeated]()
+    (fence,) = (place for place, each in enumerate(seen) if "pg_logical_emit_message" in each)
+    begin = max(place for place in range(fence) if seen[place] == "BEGIN")
+    within = seen[begin + 1 : fence]
+    assert any("social_" in each or "admin_grant" in each for each in within)
+    assert "COMMIT" not in within
+    assert seen[fence + 1] == "COMMIT"
 
 
 def refused(**changes: Any) -> list[str]:
@@ -244,6 +276,18 @@ def test_a_pair_that_is_deleted_while_we_ask_who_has_it_is_created() -> None:
     with watching(vanish):
         assert link().is_new
     assert stored.row()["user_id"] == 7
+
+
+@ON_POSTGRESQL
+def test_a_pair_that_changes_while_we_wait_for_the_fence_is_looked_at_again() -> None:
+    link()
+
+    def change(plain: Plain, statement: str, _: object) -> None:
+        if statement == "BEGIN":
+            plain("UPDATE social_association SET show_in_profile = NOT show_in_profile")
+
+    with watching(change), pytest.raises(associations.Taken):
+        link()
 
 
 def test_a_pair_that_comes_and_goes_for_ever_is_unavailable() -> None:

@@ -14,7 +14,7 @@ import psycopg
 import sqlalchemy as sa
 from flask import Flask, current_app
 
-from service.database import Unavailable, connections, db, execute, postgresql
+from service.database import Unavailable, connections, db, execute, postgresql, run_on
 from service.database.breaker import Breaker
 from service.database.connections import ThreadConnection
 from service.database.statements import Statement
@@ -23,28 +23,34 @@ from service.telemetry import metrics
 
 # In seconds.
 MOMENT = 0.3
-"""What the replica may cost: together with the primary's time-outs below two seconds."""
+"""What a step on the replica may cost: one that fails, and the primary's time-outs then, stay below
+two seconds."""
 LOOK = 1.0
 """How often it is asked whether it is current."""
-LAG = 5
-"""How far it may be behind in carrying out what it has received."""
-FAILOVER = 30.0
-"""How long it may have no primary: so long that may be on its way to another machine.
-
-It has one until its `wal_receiver_timeout` passes without a message: what is read there may be
-older by that. (When the last message came is shown to roles with `pg_read_all_stats` alone.)
-"""
+LAG = 5.0
+"""How old what is read there may be."""
+FAILOVER = 35.0
+"""The same while the primary does not answer: so long it may be on its way to another machine."""
+QUIET = 2.0
+"""Nothing written for so long: the primary is asked whether that is all."""
 
 logger = logging.getLogger(__name__)
 
+# Any role may ask these. Whether a replica receives says little: one that catches up receives what
+# is old, and one that can't follow connects again and again.
 _state = Statement(
-    sa.text(f"""
-SELECT NOT pg_is_in_recovery() OR coalesce(
-           pg_last_wal_receive_lsn() <= pg_last_wal_replay_lsn()
-           OR pg_last_xact_replay_timestamp() > now() - interval '{LAG} s', false) AS replays,
-       NOT pg_is_in_recovery() OR EXISTS (SELECT FROM pg_stat_wal_receiver) AS receives,
+    sa.text("""
+SELECT CASE WHEN pg_is_in_recovery()
+            THEN coalesce(extract(epoch FROM now() - pg_last_xact_replay_timestamp()), 'Infinity')
+            ELSE 0 END::float8 AS age,
+       coalesce(pg_wal_lsn_diff(pg_last_wal_replay_lsn(), '0/0'), 0)::bigint AS replayed,
        pg_postmaster_start_time() AS server
-""").columns(*map(sa.column, ("replays", "receives", "server")))  # noqa: S608 - a number of ours
+""").columns(*map(sa.column, ("age", "replayed", "server")))
+)
+_written = Statement(
+    sa.text("SELECT pg_wal_lsn_diff(pg_current_wal_flush_lsn(), '0/0')::bigint AS written").columns(
+        sa.column("written")
+    )
 )
 
 
@@ -111,8 +117,8 @@ class Replica:
         self._engine = engine
         self._connection = ThreadConnection(engine)
         self._breaker = Breaker()
-        # Known by its start, when each was last seen to receive, by any thread.
-        self._received: dict[datetime, float] = {}
+        # Of each, known by its start: all that was written until then it has, as any thread saw.
+        self._has_all_until: dict[datetime, float] = {}
 
     def run(
         self, statement: Statement, parameters: Mapping[str, Any], *, though_behind: bool = False
@@ -128,10 +134,11 @@ class Replica:
                     with self._breaker.connecting():
                         self._connection.open()
                     self.seen.looked = -math.inf
-                if began - self.seen.looked > LOOK:
-                    self._look(began)
-                rows = None
-                if though_behind or not self.seen.is_behind:
+            if began - self.seen.looked > LOOK:
+                self._look(began)
+            rows = None
+            if though_behind or not self.seen.is_behind:
+                with deadline.within(MOMENT):
                     rows = self._connection.run(statement, parameters)
         except Unavailable:  # by the breaker
             self._out_of_use("")
@@ -158,11 +165,18 @@ class Replica:
         self._engine.dispose()
 
     def _look(self, now: float) -> None:
-        (state,) = self._connection.run(_state, {})
-        if state.receives:
-            self._received[state.server] = now
-        received = self._received.get(state.server, -math.inf)
-        self.seen.is_behind = not state.replays or now - received > FAILOVER
+        with deadline.within(MOMENT):
+            (state,) = self._connection.run(_state, {})
+        until = max(self._has_all_until.get(state.server, -math.inf), now - max(state.age, 0.0))
+        allowed = LAG
+        if now - until > QUIET:
+            written = _written_by_primary()
+            if written is None:
+                allowed = FAILOVER
+            elif written <= state.replayed:
+                until = now
+        self._has_all_until[state.server] = until
+        self.seen.is_behind = now - until > allowed
         self.seen.looked = now
 
     def _out_of_use(self, why: str) -> None:
@@ -170,3 +184,13 @@ class Replica:
         if self.seen.is_in_use and why:
             self.seen.is_in_use = False
             logger.warning("the replica is not read", extra={"reason": why})
+
+
+def _written_by_primary() -> int | None:
+    """How much, as a place in its log; None when it doesn't answer within a moment."""
+    try:
+        with deadline.within(MOMENT):
+            (row,) = run_on(current_app.extensions["database"].connection, _written, {})
+    except Unavailable:
+        return None
+    return int(row.written)

@@ -2,16 +2,19 @@
 
 import json
 import re
+from collections.abc import Iterator
 
 import pytest
 
 from service.web import errors
 from tests.deploy import shape
+from tests.deploy.conftest import nginx, prefix
 from tests.deploy.stack import DEPLOY, Nginx, Place
 from tests.deploy.upstream import Upstream
-from tests.deploy.wire import connect, read_to_end, request, send
+from tests.deploy.wire import Answer, connect, read_to_end, request, send
 from tests.support.factories import PATH, as_user, facebook
 
+ORIGIN = "https://www.example.org"
 MALFORMED = {
     "no request line": b"\x16\x03\x01 hello\r\n\r\n",
     "no host": f"GET {PATH} HTTP/1.1\r\nConnection: close\r\n\r\n".encode(),
@@ -149,6 +152,42 @@ def test_a_request_goes_all_the_way(port: int, address: str) -> None:
     [deleted] = send(port, request(target, "DELETE", as_user(7)), address=address)
     assert deleted.status == 204
     assert deleted.header("Content-Type") is None
+
+
+@pytest.fixture(scope="module")
+def listing() -> Iterator[Place]:
+    """nginx alone, with the example of an origin switched on."""
+    with prefix() as directory:
+        place = Place(directory)
+        file = directory / "etc/nginx/nginx.conf"
+        file.write_text(file.read_text().replace(f"#{ORIGIN} ", f"{ORIGIN} "))
+        with nginx(place):
+            yield place
+
+
+def allowed(answer: Answer) -> tuple[str | None, str | None]:
+    return tuple(answer.header(f"Access-Control-{n}") for n in ("Allow-Origin", "Expose-Headers"))
+
+
+def test_a_page_of_a_listed_origin_may_read_what_nginx_refuses(listing: Place) -> None:
+    [answer] = send(listing.port, request(PATH, headers={"Origin": ORIGIN}))
+    shape.check(answer, 502)
+    assert allowed(answer) == (ORIGIN, "X-Request-ID, Retry-After")
+
+
+@pytest.mark.parametrize("headers", [{}, {"Origin": f"{ORIGIN}.example"}, {"Origin": "null"}])
+def test_no_other_page_may(listing: Place, headers: dict[str, str]) -> None:
+    [answer] = send(listing.port, request(PATH, headers=headers))
+    assert allowed(answer) == (None, None)
+
+
+def test_whom_the_service_does_not_allow_nginx_does_not(listing: Place) -> None:
+    with Upstream(listing.socket) as upstream:
+        upstream.answer = lambda _: (
+            b"HTTP/1.1 403 Forbidden\r\nX-Request-ID: a\r\nContent-Length: 0\r\n\r\n"
+        )
+        [answer] = send(listing.port, request(PATH, headers={"Origin": ORIGIN}))
+    assert (answer.status, allowed(answer)) == (403, (None, None))
 
 
 @pytest.mark.parametrize("name", ["docs", "docs/swagger-ui.css", "openapi.json"])

@@ -13,6 +13,16 @@ PAIR = ("provider", "ext_id")
 
 
 @schemathesis.hook
+def filter_body(context: Any, body: Any) -> bool:
+    """Leave out what the document says of itself that it can't say: whole doubles beyond 64 bits."""
+    if isinstance(body, dict):
+        return all(filter_body(context, part) for part in body.values())
+    if isinstance(body, list):
+        return all(filter_body(context, part) for part in body)
+    return not (isinstance(body, float) and body.is_integer() and abs(body) >= 2**63)
+
+
+@schemathesis.hook
 def before_call(context: Any, case: Any, kwargs: Any) -> None:
     if case.meta is None or not case.meta.generation.mode.is_positive:
         return
@@ -34,7 +44,7 @@ def before_call(context: Any, case: Any, kwargs: Any) -> None:
             query = {"user_id": query["user_id"]}
         elif not all(name in query for name in PAIR):
             query = {}
-    if case.method == "DELETE":
+    if case.method == "DELETE" and case.operation.path.endswith("/provider/"):
         named = [source for source in (body, query) if source and "user_id" in source]
         if body is not None and len(named) == 2:
             query["user_id"] = body["user_id"]

@@ -14,7 +14,7 @@ PAIR = ("provider", "ext_id")
 
 @schemathesis.hook
 def filter_body(context: Any, body: Any) -> bool:
-    """Leave out what the document says of itself that it can't say: whole doubles beyond 64 bits."""
+    """Leave out whole doubles beyond 64 bits: the document says that it can't describe them."""
     if isinstance(body, dict):
         return all(filter_body(context, part) for part in body.values())
     if isinstance(body, list):

@@ -18,6 +18,8 @@ Errors = dict[str, list[Message]]
 
 MOST_RANGES = 20
 _JSON_RANGES = {"application/json", errors.MEDIA_TYPE, "application/*", "*/*"}
+# `charset` and the like: JSON is JSON whatever they say.
+_OTHER_PARAMETER = re.compile(r";\s*+(?!q\s*=)[^;]*", re.IGNORECASE)
 _BROKEN_ESCAPE = re.compile(rb"%(?![0-9A-Fa-f]{2})")
 
 
@@ -28,7 +30,8 @@ def check_accept(req: Request) -> None:
         return
     # Werkzeug's reader takes its time: it gets what matters, and not without end.
     ranges = [r for r in header.split(",") if r.partition(";")[0].strip().lower() in _JSON_RANGES]
-    accepted = parse_accept_header(",".join(ranges[:MOST_RANGES]), MIMEAccept)
+    ranges = [_OTHER_PARAMETER.sub("", r) for r in ranges[:MOST_RANGES]]
+    accepted = parse_accept_header(",".join(ranges), MIMEAccept)
     if not (accepted.quality("application/json") or accepted.quality(errors.MEDIA_TYPE)):
         raise errors.of_status(406)
 

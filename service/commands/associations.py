@@ -65,6 +65,8 @@ def import_(
             most_refused=max_errors,
             progress=stack.enter_context(progress(source)),
         )
+    if max_errors and report.refused >= max_errors:
+        click.echo("It ended at --max-errors: the lines after that were left alone.", err=True)
     _end(report, errors)
 
 
@@ -134,4 +136,4 @@ def _lines(source: Source, form: str | None, file: str) -> Iterable[Line]:
 
 
 def _is_csv(form: str | None, file: str) -> bool:
-    return file.endswith(".csv") if form is None else form == "csv"
+    return file.lower().endswith(".csv") if form is None else form == "csv"

@@ -42,7 +42,27 @@ def opened_errors(stack: ExitStack, errors: Path | None, source: Source) -> Text
         errors = Path(os.devnull)
     elif source.is_at(errors):
         raise Failure("--errors names the file that is to be imported.")
-    return stack.enter_context(errors.open("w", encoding="ascii"))
+    return stack.enter_context(_written_by_and_by(errors))
+
+
+@contextmanager
+def named(file: Path | str) -> Iterator[None]:
+    """Name the file in an error, which may name none, such as that of a full disk, or another."""
+    try:
+        yield
+    except OSError as error:  # its number makes it of the same class again
+        raise OSError(error.errno, error.strerror, str(file)) from None
+
+
+@contextmanager
+def _written_by_and_by(file: Path) -> Iterator[TextIO]:
+    with named(file):
+        text = file.open("w", encoding="ascii")
+    try:
+        yield text
+    finally:
+        with named(file):
+            text.close()
 
 
 @contextmanager
@@ -58,20 +78,17 @@ def written(file: Path | None) -> Iterator[Callable[[bytes], object]]:
         with output() as standard:
             yield standard.buffer.write
     elif file.exists() and not stat.S_ISREG(file.stat().st_mode):  # a pipe, /dev/…
-        with file.open("wb") as pipe:
+        with named(file), file.open("wb") as pipe:
             yield pipe.write
     else:
-        with _beside(file) as beside:
+        with named(file), _beside(file) as beside:
             yield beside.write
 
 
 @contextmanager
 def _beside(file: Path) -> Iterator[BinaryIO]:
     target = file.resolve()
-    try:
-        descriptor, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}-")
-    except OSError as error:  # names what nobody asked for
-        raise OSError(error.errno, error.strerror, str(file)) from None
+    descriptor, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}-")
     try:
         with open(descriptor, "wb") as beside:  # mode 600
             yield beside

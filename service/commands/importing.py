@@ -9,6 +9,7 @@ from typing import Any, NamedTuple, TextIO
 
 from marshmallow import ValidationError
 
+from service.commands import files
 from service.commands.lines import Line
 from service.schemas.lines import KEPT, LineSchema
 from service.store import bulk, rekeying
@@ -59,11 +60,12 @@ class Report:
         return sum(self.counts[outcome] for outcome in REFUSED)
 
     def note(self, judged: Sequence[Judged], outcomes: Sequence[str]) -> None:
-        for one, outcome in zip(judged, outcomes, strict=True):
-            self.counts[outcome] += 1
-            if outcome in REFUSED:
-                self._write(one.line, outcome, one.errors or _TAKEN)
-        self._errors.flush()
+        with files.named(self._errors.name):
+            for one, outcome in zip(judged, outcomes, strict=True):
+                self.counts[outcome] += 1
+                if outcome in REFUSED:
+                    self._write(one.line, outcome, one.errors or _TAKEN)
+            self._errors.flush()
 
     def _write(self, line: Line, outcome: str, errors: Sequence[Entry]) -> None:
         pair = {name: _as_it_stands(line.fields.get(name)) for name in ("provider", "ext_id")}

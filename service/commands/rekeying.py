@@ -1,6 +1,5 @@
 """A re-key: which lines may be changed one by one, and which only together."""
 
-import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple, Self
 
@@ -8,6 +7,7 @@ from marshmallow import ValidationError
 
 from service.commands.importing import INVALID, Judged, Report
 from service.commands.lines import Line
+from service.database import scratch
 from service.database.apart import Connection
 from service.schemas.lines import RenameSchema
 from service.store import rekeying
@@ -50,7 +50,7 @@ class Plan:
     """
 
     def __init__(self) -> None:
-        self._db = sqlite3.connect("", isolation_level=None)
+        self._db = scratch.connect()
         self._db.execute(
             "CREATE TABLE line"
             " (number INTEGER PRIMARY KEY, old UNIQUE, new, is_planned, is_changed)"

@@ -15,6 +15,7 @@ import psycopg
 import sqlalchemy as sa
 from psycopg import errors as pg
 
+from service import strict_json
 from service.database import connections, db, postgresql, sqlite
 from service.database.errors import Unavailable
 from service.database.replication import NotReplicated, is_given_up
@@ -152,6 +153,7 @@ def connection() -> Iterator[Connection]:
     # What is to be undone is undone here; SQLAlchemy would log that it can't where the database
     # is gone.
     pool: dict[str, Any] = {"poolclass": sa.NullPool, "pool_reset_on_return": None}
+    pool["json_serializer"] = strict_json.dumps  # as the service writes it
     if connections.is_postgresql(url):
         # Nothing is prepared: there may be a pooler in between.
         options = {"client_encoding": postgresql.CLIENT_ENCODING, "prepare_threshold": None}

@@ -5,7 +5,6 @@ constraint decides on each pair, as it does for a single create.
 """
 
 import json
-import sqlite3
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from functools import partial
@@ -15,7 +14,7 @@ from typing import Any, NamedTuple, Self
 import sqlalchemy as sa
 
 from service import strict_json
-from service.database import RETRIES, Unavailable
+from service.database import RETRIES, Unavailable, scratch
 from service.database.apart import Connection
 from service.database.statements import Statement, insert_of
 from service.models import Association
@@ -158,7 +157,7 @@ class Rehearsal:
     """
 
     def __init__(self) -> None:
-        self._made = sqlite3.connect("", isolation_level=None, check_same_thread=False)
+        self._made = scratch.connect()
         self._made.execute(
             "CREATE TABLE made (provider, ext_id, association, PRIMARY KEY (provider, ext_id))"
         )

@@ -1,6 +1,7 @@
 """The files of commands: what they read, what they write, and what is said when that fails."""
 
 import os
+import sqlite3
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -10,6 +11,7 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskCliRunner
 
+from service.database import scratch
 from service.store import admins
 from tests.support import databases
 from tests.support.bulk import counts, lines, runs
@@ -105,11 +107,72 @@ def test_a_run_that_can_t_begin_leaves_the_last_one_s_report(
     assert (result.exit_code, errors.read_text()) == (2, "{}\n")
 
 
+FULL_DEVICE = "Error: /dev/full: No space left on device.\n"
+
+
 @ON_ONE
-def test_a_file_whose_name_ends_in_csv_is_one(
-    app: Flask, runner: FlaskCliRunner, tmp_path: Path
+@pytest.mark.parametrize("count", [1, 10_000])
+def test_a_full_disk_is_a_sentence_that_names_the_errors_file(
+    app: Flask, runner: FlaskCliRunner, count: int
 ) -> None:
-    file = tmp_path / "links.csv"
+    result = runs(runner)("{}\n" * count, "--errors", "/dev/full")
+    assert (result.exit_code, result.stdout, result.stderr) == (2, "", FULL_DEVICE)
+
+
+@ON_ONE
+@pytest.mark.parametrize("file", ["/dev/full", "links"])
+def test_a_full_disk_is_a_sentence_that_names_the_export(
+    app: Flask,
+    runner: FlaskCliRunner,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    file: str,
+) -> None:
+    with app.app_context():
+        link()
+    # A folder's disk can't be filled here, but what is written there can be synced to a full one.
+    monkeypatch.setattr(os, "fsync", lambda _: Path("/dev/full").write_bytes(b"x"))
+    file = str(tmp_path / file)  # an absolute one stays itself
+    result = runner.invoke(args=["associations", "export", file])
+    assert result.exit_code == 2
+    assert result.stderr == f"Error: {file}: No space left on device.\n"
+
+
+@ON_ONE
+@pytest.mark.parametrize(
+    ("command", "text"),
+    [
+        (["import", "-", "--created-by", "1", "--dry-run"], lines(facebook())),
+        (["rekey", "-", "--provider", "p", "--dry-run"], "old,new\na,b\n"),
+    ],
+)
+def test_a_temporary_file_that_can_t_be_written_is_not_called_the_database(
+    app: Flask,
+    runner: FlaskCliRunner,
+    monkeypatch: pytest.MonkeyPatch,
+    command: list[str],
+    text: str,
+) -> None:
+    connect = scratch.connect
+
+    def small() -> sqlite3.Connection:
+        db = connect()
+        db.execute("PRAGMA cache_size = 1")
+        db.execute("PRAGMA max_page_count = 1")
+        return db
+
+    monkeypatch.setattr(scratch, "connect", small)
+    result = runner.invoke(args=["associations", *command], input=text)
+    assert result.exit_code == 2
+    assert result.stderr == f"Error: {scratch.WHERE}: database or disk is full.\n"
+
+
+@ON_ONE
+@pytest.mark.parametrize("name", ["links.csv", "LINKS.CSV"])
+def test_a_file_whose_name_ends_in_csv_is_one(
+    app: Flask, runner: FlaskCliRunner, tmp_path: Path, name: str
+) -> None:
+    file = tmp_path / name
     file.write_text("provider,ext_id,user_id\nfacebook,fb-1,7\n")
     arguments = ["associations", "import", str(file), "--created-by", "1"]
     assert counts(runner.invoke(args=arguments)) == {"created": 1}

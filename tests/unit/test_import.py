@@ -111,6 +111,17 @@ def test_a_pair_that_is_held_otherwise_is_a_conflict(
     assert [row for row in stored.rows() if row["provider"] == "facebook"] == before
 
 
+def test_metadata_is_the_text_that_a_post_stores(run: Run) -> None:
+    metadata = {"a b": ["é😀", 1.0]}
+    link(provider="external", ext_id="posted", metadata=metadata)
+    run(lines(external(metadata=metadata)))
+    posted, imported = (
+        stored.ask(f"SELECT CAST(metadata AS text) AS value FROM social_association{where}")
+        for where in (" WHERE ext_id = 'posted'", " WHERE ext_id = 'ex-1'")
+    )
+    assert imported == posted
+
+
 def test_true_is_not_1_in_metadata(run: Run) -> None:
     link(provider="external", ext_id="ex-1", metadata={"n": 1})
     assert counts(run(lines(external(metadata={"n": True})))) == {"conflict": 1}
@@ -233,6 +244,7 @@ def test_max_errors_ends_it_after_just_so_many(
     )
     result = run(text, "--max-errors", most, *options)
     assert (result.exit_code, counts(result)) == (1, expected)
+    assert ("It ended at --max-errors" in result.stderr) == (most != "3")
     assert len(stored.rows()) == (0 if options else expected["created"])
 
 

@@ -81,7 +81,7 @@ def replicas_frozen(cluster: Cluster, watching: Watching) -> None:
         replicas = cluster.replicas()
         watch.fault()
         for replica in replicas:
-            replica.freeze()
+            replica.freeze("patroni", "postgres")
         eventually(lambda: cluster.connections("social") >= most, FAILED_OVER)
         time.sleep(8)  # the balancer has seen it by then
         for replica in replicas:
@@ -103,10 +103,18 @@ def switchovers(cluster: Cluster, watching: Watching) -> None:
 
 
 def replica_killed(cluster: Cluster, watching: Watching) -> None:
-    """One of the replicas that commits wait for dies, and comes back."""
+    """One of the replicas that commits wait for dies, and comes back.
+
+    Its etcd leads the others: without etcd Patroni's primary gives up, unless it reaches all.
+    """
     with watching(write_gap=REPLICA_LOST) as watch:
-        time.sleep(1)
         replica = cluster.replicas()[0]
+        member = replica.etcd("status")["header"]["member_id"]
+        for node in cluster.nodes.values():
+            with suppress(OSError):  # only the one that leads can hand it over
+                node.etcd("transfer-leadership", targetID=member)
+        time.sleep(1)
+        assert replica.etcd("status")["leader"] == member, "another etcd leads"
         replica.kill()
         watch.wait_until_written(10)
         time.sleep(3)

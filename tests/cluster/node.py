@@ -15,6 +15,8 @@ from tests.cluster.place import PROGRAMS, Place, as_postgres
 from tests.support.processes import launch
 from tests.support.waiting import becomes
 
+EVERYTHING = ("patroni", "postgres", "etcd")
+
 
 class Node:
     def __init__(self, place: Place, name: str) -> None:
@@ -50,15 +52,15 @@ class Node:
 
     def freeze(self, *names: str) -> None:
         """Stop these, as a machine that hangs stops everything; `thaw` goes on."""
-        self._signal(signal.SIGSTOP, names or ("patroni", "postgres"))
+        self._signal(signal.SIGSTOP, names or EVERYTHING)
 
     def thaw(self, *names: str) -> None:
-        self._signal(signal.SIGCONT, names or ("patroni", "postgres"))
+        self._signal(signal.SIGCONT, names or EVERYTHING)
 
     def kill(self) -> None:
-        """Patroni and PostgreSQL are gone from one moment to the next."""
+        """All of it is gone from one moment to the next."""
         self.freeze()
-        self._end("patroni", "postgres")
+        self._end(*EVERYTHING)
 
     def _signal(self, number: signal.Signals, names: tuple[str, ...]) -> None:
         for process in self._processes(*names):
@@ -95,6 +97,21 @@ class Node:
         except (OSError, ValueError):
             return []
         return members
+
+    def etcd(self, path: str, **asked: str) -> dict[str, Any]:
+        """Ask its etcd.
+
+        Raises:
+            OSError: it does not answer, or refuses.
+        """
+        address = f"{self._place.address(self.name)}:{self._place.port(2379)}"
+        headers = {"Content-Type": "application/json"}
+        request = urllib.request.Request(
+            f"http://{address}/v3/maintenance/{path}", json.dumps(asked).encode(), headers
+        )
+        with urllib.request.urlopen(request, timeout=2) as answer:
+            found: dict[str, Any] = json.load(answer)
+        return found
 
     def switch_over(self) -> None:
         """Hand the lead over, as docs/cluster.md has it, from this node's command line."""

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 from flask.testing import FlaskClient
 
-from tests.support.factories import PATH, as_user, errors_of
+from tests.support.factories import PATH, as_user, errors_of, shown
 
 URL = "https://example.com/me"
 STORED, NOT_GIVEN = "stored", "not given"
@@ -52,10 +52,7 @@ def named(row: tuple[str, str, Any, str, str]) -> str:
 
 def without_changes(provider: str) -> dict[str, Any]:
     """The representation of an association for which only the pair was given."""
-    pair = {"user_id": 7, "provider": provider, "ext_id": "id-1"}
-    if provider == "external":
-        return pair | {"metadata": None}
-    return pair | {"profile_url": None, "show_in_profile": False}
+    return shown(body(provider))
 
 
 def body(provider: str, **changes: Any) -> dict[str, Any]:

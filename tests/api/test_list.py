@@ -10,10 +10,19 @@ from flask import Flask
 from flask.testing import FlaskClient
 
 from service.database import db
-from tests.support.factories import PATH, as_admin, as_user, errors_of, external, facebook, path_of
+from tests.support.factories import (
+    PATH,
+    as_admin,
+    as_user,
+    errors_of,
+    external,
+    facebook,
+    path_of,
+    shown,
+)
 
-HIDDEN = facebook(profile_url=None, show_in_profile=False)
-SHOWN = facebook(provider="google", ext_id="g-1", profile_url=None, show_in_profile=True)
+HIDDEN = shown(facebook())
+SHOWN = shown(facebook(provider="google", ext_id="g-1", show_in_profile=True))
 EXTERNAL = external(metadata={"a": 1})
 ALL = [HIDDEN, SHOWN, EXTERNAL]
 

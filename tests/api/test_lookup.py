@@ -7,7 +7,16 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
-from tests.support.factories import PATH, as_admin, as_user, errors_of, external, facebook, path_of
+from tests.support.factories import (
+    PATH,
+    as_admin,
+    as_user,
+    errors_of,
+    external,
+    facebook,
+    path_of,
+    shown,
+)
 
 PAIR = {"provider": "facebook", "ext_id": "fb-1"}
 
@@ -15,7 +24,7 @@ PAIR = {"provider": "facebook", "ext_id": "fb-1"}
 @pytest.mark.parametrize("path", [PATH, PATH[:-1]])
 @pytest.mark.parametrize(
     "created",
-    [facebook(profile_url=None, show_in_profile=False), external(metadata={"a": 1})],
+    [shown(facebook()), external(metadata={"a": 1})],
     ids=["facebook", "external"],
 )
 def test_an_admin_finds_the_association_of_a_pair(

@@ -10,7 +10,7 @@ from flask.testing import FlaskClient
 from service.store import admins
 from tests.api import openapi
 from tests.support.databases import ON_ONE
-from tests.support.factories import PATH, as_admin, as_user, errors_of, external, facebook
+from tests.support.factories import PATH, as_admin, as_user, errors_of, external, facebook, shown
 
 LOOKUP = f"{PATH}lookup/"
 BY_IDENTITY = {"provider": "facebook", "ext_ids": ["fb-1"]}
@@ -57,7 +57,7 @@ def test_what_is_found_is_detailed(client: FlaskClient, body: dict[str, Any], sl
     assert answer.status_code == 200
     (found,) = answer.get_json()["associations"]
     assert found.pop("created_at") == found.pop("updated_at")
-    assert found == facebook(profile_url=None, show_in_profile=True, created_by=1)
+    assert found == shown(facebook(show_in_profile=True, created_by=1))
 
 
 def test_metadata_is_the_object_in_it(client: FlaskClient) -> None:

@@ -7,10 +7,19 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
-from tests.support.factories import PATH, as_admin, as_user, errors_of, external, facebook, path_of
+from tests.support.factories import (
+    PATH,
+    as_admin,
+    as_user,
+    errors_of,
+    external,
+    facebook,
+    path_of,
+    shown,
+)
 
 URL = "https://example.com/me"
-FACEBOOK = facebook(profile_url=URL, show_in_profile=True)
+FACEBOOK = shown(facebook(profile_url=URL, show_in_profile=True))
 EXTERNAL = external(metadata={"a": 1, "b": {"c": 2}})
 SignIn = Callable[[], dict[str, str]]
 FORMS = [PATH, PATH[:-1], path_of(7), path_of(7)[:-1]]

@@ -6,7 +6,7 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
-from tests.support.factories import PATH, as_user, external, facebook, path_of
+from tests.support.factories import PATH, as_user, external, facebook, path_of, shown
 from tests.support.parallel import at_once, statuses
 
 ROUNDS = 5
@@ -86,7 +86,7 @@ def test_two_changes_of_different_fields_both_survive(
     )
     assert statuses(responses) == [200] * 8
     assert client.get(path_of(7)).get_json() == [
-        facebook(profile_url="https://example.com/", show_in_profile=True)
+        shown(facebook(profile_url="https://example.com/", show_in_profile=True))
     ]
 
 

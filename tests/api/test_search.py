@@ -12,7 +12,7 @@ from service.schemas.directory import SearchQuerySchema
 from service.store import admins
 from tests.api import openapi
 from tests.support.databases import ON_ONE
-from tests.support.factories import PATH, as_admin, as_user, errors_of, external, facebook
+from tests.support.factories import PATH, as_admin, as_user, errors_of, external, facebook, shown
 
 SEARCH = f"{PATH}search/"
 Pair = tuple[str, str]
@@ -111,7 +111,7 @@ def test_what_is_found_is_detailed(client: FlaskClient, slash: str) -> None:
     answer = client.get(SEARCH.rstrip("/") + slash, headers=as_admin())
     (found,) = answer.get_json()["associations"]
     assert found.pop("created_at") == found.pop("updated_at")
-    assert found == facebook(profile_url=None, show_in_profile=True, created_by=1)
+    assert found == shown(facebook(show_in_profile=True, created_by=1))
     assert answer.get_json()["next_cursor"] is None
 
 

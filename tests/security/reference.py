@@ -7,8 +7,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, NoReturn
 
+from tests.support.factories import UNSET, unset_at
+
 Pair = tuple[str, str]
-DETAILS = ("profile_url", "show_in_profile", "metadata")
 
 
 @dataclass(frozen=True)
@@ -58,10 +59,6 @@ def canonical(value: Any) -> Any:
     return value
 
 
-def fitting(provider: str) -> tuple[str, ...]:
-    return ("metadata",) if provider == "external" else ("profile_url", "show_in_profile")
-
-
 class Reference:
     """What the service should hold and answer."""
 
@@ -85,10 +82,9 @@ class Reference:
 
     def table(self) -> list[dict[str, Any]]:
         """The rows that the database should hold, by pair."""
-        empty = {"profile_url": None, "show_in_profile": False, "metadata": None}
         return [
             {"user_id": kept.user_id, "provider": pair[0], "ext_id": pair[1]}
-            | {**empty, **kept.details, "created_by": kept.created_by}
+            | {**UNSET, **kept.details, "created_by": kept.created_by}
             for pair, kept in sorted(self.stored.items())
         ]
 
@@ -153,15 +149,14 @@ class Reference:
         if call.method == "DELETE":
             del self.stored[pair]
             return 204, None
-        changes = {name: fields[name] for name in fitting(pair[0]) if name in fields}
+        changes = {name: fields[name] for name in unset_at(pair[0]) if name in fields}
         self.stored[pair].details.update(changes)
         return 200, self._shape(pair)
 
     def _create(
         self, pair: Pair, user_id: int, fields: dict[str, Any], created_by: int
     ) -> tuple[int, Any]:
-        empty = {"profile_url": None, "show_in_profile": False, "metadata": None}
-        details = {name: fields.get(name, empty[name]) for name in fitting(pair[0])}
+        details = {name: fields.get(name, UNSET[name]) for name in unset_at(pair[0])}
         there = self.stored.get(pair)
         if there and there.user_id == user_id and canonical(there.details) == canonical(details):
             return 200, self._shape(pair)
@@ -193,12 +188,12 @@ class Reference:
             wrong["show_in_profile"] = "null"
         if "provider" in wrong:
             return wrong
-        fits = fitting(fields["provider"])
-        said = [name for name in DETAILS if name in fields and name not in wrong]
+        fits = unset_at(fields["provider"])
+        said = [name for name in UNSET if name in fields and name not in wrong]
         misfits = [n for n in said if n not in fits and fields[n] not in (None, False)]
         wrong |= dict.fromkeys(misfits, "not_applicable")
         says_something = any(name in fits for name in said)
-        is_broken = any(name in wrong for name in DETAILS)
+        is_broken = any(name in wrong for name in UNSET)
         if call.method == "PATCH" and not says_something and not is_broken:
             wrong[None] = "invalid"
         return wrong

@@ -39,6 +39,21 @@ def external(**changes: Any) -> dict[str, Any]:
     return {"user_id": 7, "provider": "external", "ext_id": "ex-1"} | changes
 
 
+UNSET: dict[str, Any] = {"profile_url": None, "show_in_profile": False, "metadata": None}
+"""Every detail of an association, with its value when nothing was given."""
+
+
+def unset_at(provider: str) -> dict[str, Any]:
+    """Those that the provider has."""
+    is_external = provider == "external"
+    return {name: unset for name, unset in UNSET.items() if (name == "metadata") == is_external}
+
+
+def shown(body: dict[str, Any]) -> dict[str, Any]:
+    """How an association is shown that this body creates."""
+    return unset_at(body["provider"]) | body
+
+
 def errors_of(response: Any) -> dict[str | None, str]:
     """The response's errors as `{field or None: code}`."""
     found: dict[str | None, str] = {}

@@ -10,6 +10,7 @@ from service.database.statements import Statement
 from service.models import Association
 from service.store import associations, events
 from service.store.recording import Origin
+from tests.support.factories import UNSET, facebook
 
 TABLE: Any = Association.__table__
 BY = Origin(7, "a-request")
@@ -17,14 +18,7 @@ BY = Origin(7, "a-request")
 
 def association(**changes: Any) -> dict[str, Any]:
     """One of user 7 at a provider that isn't `external`, as it comes from the schemas."""
-    return {
-        "user_id": 7,
-        "provider": "facebook",
-        "ext_id": "fb-1",
-        "profile_url": None,
-        "show_in_profile": False,
-        "metadata": None,
-    } | changes
+    return facebook() | UNSET | changes
 
 
 def external(**changes: Any) -> dict[str, Any]:

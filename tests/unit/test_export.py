@@ -30,6 +30,7 @@ from service.store import associations, events, numbering, snapshots
 from tests.support import databases, stored, values
 from tests.support.bulk import Run, counts
 from tests.support.databases import ON_ONE, ON_POSTGRESQL, ON_SQLITE, in_context
+from tests.support.factories import external, facebook, shown
 from tests.support.stored import BY, link
 
 
@@ -62,24 +63,14 @@ def test_all_come_detailed_by_provider_and_ext_id(export: Run) -> None:
         {name: timestamp(row.pop(name)) for name in ("created_at", "updated_at")}
         for row in stored.rows()
     ]
-    google = {"user_id": 7, "provider": "google"}
-    external = {"user_id": 7, "provider": "external"}
-    assert rows_of(result) == [
-        {**external, "ext_id": "é", "metadata": {"n": 1e300}, **moments[0], "created_by": 7},
-        {**external, "ext_id": "😀", "metadata": None, **moments[1], "created_by": 7},
-        {
-            **(google | {"user_id": 8, "ext_id": "B", "profile_url": None}),
-            "show_in_profile": True,
-            **moments[2],
-            "created_by": 7,
-        },
-        {
-            **(google | {"ext_id": "b", "profile_url": "https://a.example/"}),
-            "show_in_profile": False,
-            **moments[3],
-            "created_by": 9,
-        },
+    google = facebook(provider="google")
+    made = [
+        external(ext_id="é", metadata={"n": 1e300}, created_by=7),
+        external(ext_id="😀", created_by=7),
+        google | {"user_id": 8, "ext_id": "B", "show_in_profile": True, "created_by": 7},
+        google | {"ext_id": "b", "profile_url": "https://a.example/", "created_by": 9},
     ]
+    assert rows_of(result) == [shown(one) | at for one, at in zip(made, moments, strict=True)]
     assert result.stderr == '{"exported":4,"next_after":4}\n'
 
 
@@ -133,22 +124,11 @@ def test_csv_has_the_names_first(export: Run) -> None:
     link(ext_id='"quoted", one')
     link(provider="external", ext_id="ex", metadata={"a": 'x"\n'})
     rows = [*csv.DictReader(io.StringIO(export("--format", "csv").stdout, newline=""))]
-    found = [{n: v for n, v in row.items() if not n.startswith("created_a")} for row in rows]
-    assert [{n: v for n, v in row.items() if n != "updated_at"} for row in found] == [
-        {
-            "user_id": "7",
-            "provider": provider,
-            "ext_id": ext_id,
-            "profile_url": url,
-            "show_in_profile": shown,
-            "metadata": metadata,
-            "created_by": "7",
-        }
-        for provider, ext_id, url, shown, metadata in (
-            ("external", "ex", "", "", '{"a":"x\\"\\n"}'),
-            ("facebook", '"quoted", one', "", "false", ""),
-            ("facebook", "fb-1", "https://a.example/?a=1,2", "true", ""),
-        )
+    names = ("user_id", "provider", "ext_id", "profile_url", "show_in_profile", "metadata")
+    assert [[row[name] for name in (*names, "created_by")] for row in rows] == [
+        ["7", "external", "ex", "", "", '{"a":"x\\"\\n"}', "7"],
+        ["7", "facebook", '"quoted", one', "", "false", "", "7"],
+        ["7", "facebook", "fb-1", "https://a.example/?a=1,2", "true", "", "7"],
     ]
 
 

@@ -9,7 +9,7 @@ import pytest
 from marshmallow import Schema, ValidationError
 
 from service.schemas.associations import ChangeSchema, CreateSchema, PairSchema, QuerySchema
-from tests.support.factories import external, facebook
+from tests.support.factories import UNSET, external, facebook
 
 URL = "https://example.com/me"
 PAIR = {"provider": "facebook", "ext_id": "fb-1"}
@@ -65,8 +65,7 @@ def test_a_broken_provider_fits_everything() -> None:
 
 @pytest.mark.parametrize("body", [facebook(), external()], ids=["facebook", "external"])
 def test_a_new_association_has_all_details(body: dict[str, Any]) -> None:
-    nothing = {"profile_url": None, "show_in_profile": False, "metadata": None}
-    assert CreateSchema().load(body) == body | nothing
+    assert CreateSchema().load(body) == body | UNSET
 
 
 @pytest.mark.parametrize(

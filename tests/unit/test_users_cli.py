@@ -9,6 +9,7 @@ from flask import Flask
 from flask.testing import FlaskCliRunner
 
 from service.store import admins, associations, events, numbering, users
+from tests.support.factories import external, facebook, shown
 from tests.support.stored import BY, link
 
 Run = Callable[..., Any]
@@ -37,21 +38,8 @@ def test_export_holds_all_that_is_stored_about_the_user(run: Run) -> None:
         assert association.pop("created_at").endswith("Z")
         association.pop("updated_at")
     assert document["associations"] == [
-        {
-            "user_id": 7,
-            "provider": "facebook",
-            "ext_id": "fb-é😀",
-            "profile_url": None,
-            "show_in_profile": False,
-            "created_by": 1,
-        },
-        {
-            "user_id": 7,
-            "provider": "external",
-            "ext_id": "ex-1",
-            "metadata": {"tier": "gold"},
-            "created_by": 7,
-        },
+        shown(facebook(ext_id="fb-é😀", created_by=1)),
+        external(metadata={"tier": "gold"}, created_by=7),
     ]
     assert [(event["id"], event["ext_id"]) for event in document["events"]] == [
         (1, "fb-é😀"),

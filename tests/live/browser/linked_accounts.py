@@ -12,6 +12,7 @@ from selenium.webdriver.remote.webelement import WebElement
 
 from tests.live.browser.page import Page
 from tests.live.browser.screen import Screen
+from tests.support.factories import UNSET
 from tests.support.gunicorn import Server
 from tests.support.tokens import token
 
@@ -36,8 +37,7 @@ def stored(service: Server, user: int) -> list[dict[str, Any]]:
 
 def row(provider: str, ext_id: str, **changes: Any) -> dict[str, Any]:
     """What the database holds of an association that was given nothing else."""
-    unset = {"profile_url": None, "show_in_profile": False, "metadata": None}
-    return {"provider": provider, "ext_id": ext_id} | unset | changes
+    return {"provider": provider, "ext_id": ext_id} | UNSET | changes
 
 
 def send(service: Server, method: str, user: int, token: str, **fields: Any) -> None:

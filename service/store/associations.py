@@ -123,7 +123,7 @@ def create(association: Mapping[str, Any], *, by: Origin, limit: int) -> Created
     """Link a user to an identity.
 
     Args:
-        association: the resource's six fields, valid.
+        association: all fields of the resource, valid.
         by: who does it; the association keeps the actor as `created_by`.
         limit: how many associations a user may have.
 
@@ -200,7 +200,7 @@ def _key(user_id: int, provider: str, ext_id: str) -> dict[str, Any]:
 
 
 def is_exactly(row: Row, association: Mapping[str, Any]) -> bool:
-    """Whether a create of `association`, its six fields, would find just this stored already."""
+    """Whether a create of `association`, all fields of it, would find just this stored already."""
     stored = _as_association(row)
     return is_same({name: stored[name] for name in association}, association)
 

@@ -31,7 +31,7 @@ class New(NamedTuple):
     """An association to be made; what is None is taken from the moment and from who makes it."""
 
     association: Mapping[str, Any]
-    """The resource's six fields, valid."""
+    """All fields of the resource, valid."""
     created_at: datetime | None = None
     updated_at: datetime | None = None
     created_by: int | None = None

@@ -39,7 +39,12 @@ def external(**changes: Any) -> dict[str, Any]:
     return {"user_id": 7, "provider": "external", "ext_id": "ex-1"} | changes
 
 
-UNSET: dict[str, Any] = {"profile_url": None, "show_in_profile": False, "metadata": None}
+UNSET: dict[str, Any] = {
+    "profile_url": None,
+    "show_in_profile": False,
+    # of `external` alone
+    "metadata": None,
+}
 """Every detail of an association, with its value when nothing was given."""
 
 

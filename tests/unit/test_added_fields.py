@@ -95,11 +95,11 @@ def test_a_field_of_marshmallow_has_a_code_too() -> None:
 
 
 def test_a_detail_that_no_provider_has_stops_the_start() -> None:
-    class WithNicknameSchema(CreateSchema):
-        nickname = ma.String()
+    class WithMottoSchema(CreateSchema):
+        motto = ma.String()
 
-    with pytest.raises(TypeError, match=r"nickname.*schemas/providers\.py"):
-        WithNicknameSchema()
+    with pytest.raises(TypeError, match=r"motto.*schemas/providers\.py"):
+        WithMottoSchema()
 
 
 def test_a_create_holds_every_detail() -> None:

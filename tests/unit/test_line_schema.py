@@ -42,7 +42,7 @@ DETAILS = {name: values for name, values in VALUES.items() if name not in IDENTI
 LINES = st.one_of(
     st.fixed_dictionaries(IDENTITY, optional=DETAILS),
     st.fixed_dictionaries({}, optional={name: v | ODD for name, v in VALUES.items()}),
-    st.fixed_dictionaries(IDENTITY | {"nickname": ODD}, optional=DETAILS),
+    st.fixed_dictionaries(IDENTITY | {"motto": ODD}, optional=DETAILS),
 )
 
 
@@ -59,7 +59,7 @@ def loaded(line: dict[str, Any]) -> dict[str, Any] | None:
 @example(external())
 @example(external(show_in_profile=True))
 @example(external(show_in_profile=False, metadata='{"a": 1}'))
-@example(facebook(nickname="x"))
+@example(facebook(motto="x"))
 @example({"user_id": 7, "provider": "google"})
 @example({})
 def test_the_quick_way_gives_what_load_gives(line: dict[str, Any]) -> None:

@@ -193,7 +193,7 @@ def test_a_cell_under_no_name_is_refused() -> None:
 @pytest.mark.parametrize(
     "head",
     [b"", b"7,a,b\n", b"user_id;provider;ext_id\n", b"user_id,provider\n", b'"\n']
-    + [HEAD.replace(b"\n", more) for more in (b",ext_id\n", b",nickname\n")],
+    + [HEAD.replace(b"\n", more) for more in (b",ext_id\n", b",motto\n")],
 )
 def test_a_file_without_its_names_is_unusable(head: bytes) -> None:
     with pytest.raises(Unusable) as error:

@@ -226,7 +226,11 @@ def test_the_models_and_the_database_have_the_same_names(connection: sa.Connecti
 
 
 # A value of each detail that says something.
-SAYING = {"profile_url": "https://example.com/", "show_in_profile": True, "metadata": "{}"}
+SAYING = {
+    "profile_url": "https://example.com/",
+    "show_in_profile": True,
+    "metadata": "{}",  # text, as it is stored
+}
 
 
 @pytest.mark.parametrize("provider", ["facebook", *providers.OF_NAMED])

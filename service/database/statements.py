@@ -65,11 +65,13 @@ class _Compiled:
         self.sql: str = compiled.string
         # Values that the statement itself holds, such as SQLite's `OFFSET 0`.
         self._constants = {
-            name: value for name, value in compiled.params.items() if value is not None
+            name: parameter.effective_value
+            for parameter, name in compiled.bind_names.items()
+            if not parameter.required
         }
         self._to_driver = {
             name: convert
-            for name, parameter in compiled.binds.items()
+            for parameter, name in compiled.bind_names.items()
             if (convert := parameter.type.dialect_impl(dialect).bind_processor(dialect))
         }
         # psycopg takes values by name, SQLite's driver in this order.

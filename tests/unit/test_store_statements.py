@@ -9,7 +9,8 @@ import pytest
 import sqlalchemy as sa
 from flask import Flask
 
-from service.database import RETRIES, Unavailable, db
+from service.database import RETRIES, Unavailable, db, execute
+from service.database.statements import Statement
 from service.store import admins, associations, directory, events, transfers, users
 from tests.support import stored
 from tests.support.databases import ON_POSTGRESQL, ON_SQLITE, Plain, watching
@@ -121,6 +122,15 @@ def test_at_the_cap_the_work_is_the_same_whether_or_not_the_pair_is_taken(owner:
     link(ext_id="mine")
     link(ext_id="taken", user_id=owner, show_in_profile=True)
     assert refused(ext_id="taken", limit=1) == refused(ext_id="free", limit=1)
+
+
+@pytest.mark.parametrize("shown", [True, False])
+def test_a_value_in_a_statement_is_converted_as_a_parameter_is(shown: bool) -> None:
+    values = {"show_in_profile": shown, "profile_url": None, "created_at": datetime.now(UTC)}
+    link(profile_url="https://a.example/", show_in_profile=not shown)
+    change = sa.update(TABLE).values(values).returning(*(TABLE.c[name] for name in values))
+    (changed,) = execute(Statement(change))
+    assert changed._asdict() == values
 
 
 def test_values_never_stand_in_a_statement() -> None:

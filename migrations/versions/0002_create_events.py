@@ -24,13 +24,13 @@ def _check(table: str, rule: str, name: str) -> sa.CheckConstraint:
 
 
 def _partial_index(
-    name: str, columns: list[str], where: str, *, table: str = "social_event", unique: bool = False
+    name: str, columns: list[str], where: str, *, table: str = "social_event", **options: bool
 ) -> None:
     op.create_index(
         name,
         table,
         columns,
-        unique=unique,
+        **options,
         postgresql_where=sa.text(where),
         sqlite_where=sa.text(where),
     )
@@ -118,6 +118,8 @@ def upgrade() -> None:
         ["created_by", "provider", "ext_id"],
         "created_by <> user_id",
         table="social_association",
+        # Writes wait while it is made; where that takes long, it was made before (CHANGELOG.md).
+        if_not_exists=True,
     )
     op.bulk_insert(counter, [{"id": 1, "last_id": 0, "pruned_id": 0}])
 

@@ -18,6 +18,7 @@ from flask import Flask
 
 from service.config import MIGRATIONS, ROOT
 from service.database import db, execute, migration
+from service.database.statements import Statement
 from service.store import admins
 from tests.support.databases import KINDS, application, empty_postgresql
 from tests.support.gunicorn import environment
@@ -199,6 +200,19 @@ def test_an_upgrade_waits_for_one_that_is_under_way(empty_url: str) -> None:
         assert not is_through.wait(0.5)
     assert is_through.wait(5)
     other.join()
+
+
+def test_an_index_that_takes_long_may_be_made_before(postgresql_url: str) -> None:
+    """By the changelog's command, with which writes go on."""
+    text = (ROOT / "CHANGELOG.md").read_text()
+    (command,) = re.findall(r"`(CREATE INDEX CONCURRENTLY [^`]+)`", text)
+    with empty_postgresql(postgresql_url) as url, application(url):
+        flask_migrate.upgrade()
+        usual = schema()
+        flask_migrate.downgrade(revision="0001")
+        execute(Statement(sa.text(command)))
+        flask_migrate.upgrade()
+        assert schema() == usual
 
 
 def test_migrations_are_numbered_in_their_order() -> None:

@@ -90,8 +90,7 @@ def configuration(level: str, form: str) -> dict[str, Any]:
                 "level": "INFO" if level == "DEBUG" else level,
                 "propagate": True,
             },
-            # They quote addresses, and those may be secret.
-            "httpx": {"level": "WARNING"},
+            # It quotes addresses, and those may be secret.
             "httpcore": {"level": "WARNING"},
             # Who did what to whose association is logged at every level.
             "service.audit": {"level": "INFO"},

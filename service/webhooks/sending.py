@@ -4,14 +4,15 @@ import asyncio
 import ssl
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from http.cookiejar import CookieJar, DefaultCookiePolicy
 from typing import Any, NamedTuple, Self
+from urllib.parse import urlsplit
 
-import httpx
+import httpcore
 from standardwebhooks import Webhook
 
 from service import strict_json
 from service.schemas.events import representation
+from service.webhooks.network import Network
 
 LARGEST_ANSWER = 65_536
 """Bytes of an answer that are read, so that its connection can be used again."""
@@ -42,24 +43,20 @@ class Sender:
     def __init__(self, secrets: Sequence[str], *, timeout: float, version: str) -> None:
         self._signers = [Webhook(secret) for secret in secrets]
         self._timeout = timeout
-        self._client = httpx.AsyncClient(
+        self._version = version
+        self._pool = httpcore.AsyncConnectionPool(
             # The system's authorities. Nothing of the environment leads a delivery elsewhere.
-            verify=ssl.create_default_context(),
-            trust_env=False,
-            # Its own are for single steps: a receiver that sends a byte now and then meets them.
-            timeout=None,  # noqa: S113 - `asyncio.timeout` below
-            cookies=CookieJar(DefaultCookiePolicy(allowed_domains=[])),  # none is kept
-            headers={
-                "Content-Type": "application/json",
-                "User-Agent": f"social-associations/{version}",
-            },
+            ssl_context=ssl.create_default_context(),
+            max_connections=None,  # one for each address
+            keepalive_expiry=5,  # in seconds
+            network_backend=Network(),
         )
 
     async def __aenter__(self) -> Self:
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        await self._client.aclose()
+        await self._pool.aclose()
 
     async def send(self, url: str, event: Any) -> Outcome:
         """Send an event, and wait for the answer."""
@@ -76,6 +73,8 @@ class Sender:
         now = datetime.now(UTC)
         text = body.decode()
         return {
+            "Content-Type": "application/json",
+            "User-Agent": f"social-associations/{self._version}",
             "webhook-id": message_id,
             "webhook-timestamp": str(int(now.timestamp())),
             "webhook-signature": " ".join(
@@ -84,10 +83,18 @@ class Sender:
         }
 
     async def _post(self, url: str, body: bytes, headers: dict[str, str]) -> Outcome:
-        async with self._client.stream("POST", url, content=body, headers=headers) as response:
+        parts = urlsplit(url)
+        target = httpcore.URL(
+            scheme=parts.scheme,
+            host=str(parts.hostname),
+            port=parts.port,
+            target=(parts.path or "/") + (f"?{parts.query}" if parts.query else ""),
+        )
+        sent = [("Host", parts.netloc), *headers.items()]
+        async with self._pool.stream("POST", target, headers=sent, content=body) as response:
             read = 0
-            async for part in response.aiter_raw():
+            async for part in response.aiter_stream():
                 read += len(part)
                 if read > LARGEST_ANSWER:
                     break
-            return Outcome(response.status_code, str(response.status_code))
+            return Outcome(response.status, str(response.status))

@@ -1,6 +1,7 @@
 """One attempt to deliver an event, against a real receiver."""
 
 import asyncio
+import itertools
 import time
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -9,6 +10,7 @@ import pytest
 from standardwebhooks import WebhookVerificationError
 
 from service.store.events import Row
+from service.webhooks.network import MOST_READ
 from service.webhooks.sending import LARGEST_ANSWER, Outcome, Sender
 from tests.support.factories import event
 from tests.support.processes import free_port
@@ -156,6 +158,26 @@ def test_an_endless_answer_is_not_read(receiver: Receiver) -> None:
     receiver.answer = endless
     assert send(receiver.url).is_acknowledged
     assert len(sent) < 1000
+
+
+def test_a_flood_of_interim_answers_is_not_read(receiver: Receiver) -> None:
+    receiver.answer = lambda _: itertools.repeat(1000 * b"HTTP/1.1 103 Early Hints\r\n\r\n")
+    with within(2):
+        assert send(receiver.url) == Outcome(None, "TooMuch")
+
+
+def test_each_answer_may_be_as_large_as_any_other(receiver: Receiver) -> None:
+    receiver.body = bytes(LARGEST_ANSWER)
+    events = [event(id=number) for number in range(2 * MOST_READ // LARGEST_ANSWER)]
+    assert send(receiver.url, *events).is_acknowledged
+    assert len(receiver.connections) == 1
+
+
+def test_the_url_is_asked_for_as_it_is(receiver: Receiver) -> None:
+    send(f"{receiver.url};a=1/%C3%A9?b=%20&c#d")
+    (delivery,) = receiver.received
+    assert delivery.path == "/hook;a=1/%C3%A9?b=%20&c"
+    assert delivery.headers["host"] == f"127.0.0.1:{receiver.port}"
 
 
 def test_a_connection_is_used_again(receiver: Receiver) -> None:

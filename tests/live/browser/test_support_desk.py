@@ -158,6 +158,21 @@ def test_what_the_service_returns_is_text_and_never_markup(
     assert desk.screen.browser.title == "Support desk"
 
 
+def test_marks_that_pile_up_in_an_id_cover_nothing_else(
+    desk: SupportDesk, service: Server, user: int
+) -> None:
+    piled = f"{user}{chr(0x301) * 200}"
+    link(service, user, "github", piled)
+    desk.find_by_account("github", piled, f"{piled}!")
+    desk.says("1 account found.")
+    desk.button("history", piled).click()
+    desk.screen.eventually(desk.activity)
+    desk.button("unlink", piled).click()
+    desk.screen.shoot("desk-marks", whole=False)
+    for place in (".account .id", "#missing li", ".events .id", "#unlink-text", "#status"):
+        assert desk.screen.find(place).value_of_css_property("overflow-y") == "clip"
+
+
 # Unlinking
 
 

@@ -70,6 +70,11 @@ def taken(
 
 
 _TEXT = {"postgresql": "to_json({})::text", "sqlite": "json_quote({})"}
+# What was put there by hand may go over several lines; within JSON's texts no line ends.
+_ON_ONE_LINE = {
+    "postgresql": "replace(CAST({} AS text), chr(10), ' ')",
+    "sqlite": "replace({}, char(10), ' ')",
+}
 _MOMENT = {
     "postgresql": r"""to_char({} AT TIME ZONE 'UTC', '\"YYYY-MM-DD"T"HH24:MI:SS.US"Z"\"')""",
     "sqlite": """'"' || replace({}, ' ', 'T') || 'Z"'""",
@@ -93,11 +98,13 @@ def _value(name: str, dialect: str) -> str:
     match _TABLE.c[name].type:
         case sa.String():
             written = _TEXT[dialect]
+        case sa.JSON():
+            written = _ON_ONE_LINE[dialect]
         case sa.Boolean():
             written = "CASE WHEN {} THEN 'true' ELSE 'false' END"
         case UtcDateTime():
             written = _MOMENT[dialect]
-        case _:  # numbers, and what is JSON already
+        case _:  # numbers
             written = "CAST({} AS text)"
     value = written.format(f"social_association.{name}")
     return f"coalesce({value}, 'null')" if _TABLE.c[name].nullable else value

@@ -23,7 +23,7 @@ from hypothesis import strategies as st
 from psycopg.errors import SerializationFailure
 
 from service import strict_json
-from service.database import Unavailable
+from service.database import Unavailable, db
 from service.schemas.detailed import DetailedSchema
 from service.schemas.moments import timestamp
 from service.store import associations, events, numbering, snapshots
@@ -89,6 +89,15 @@ def test_the_database_writes_what_the_schema_shows(export: Run) -> None:
     lines = [json.loads(strict_json.to_bytes(row)) for row in shown]
     # With their keys in the same order.
     assert [[*row.items()] for row in rows_of(export())] == [[*row.items()] for row in lines]
+
+
+def test_metadata_that_was_put_there_over_several_lines_comes_on_one(export: Run) -> None:
+    link(provider="external", ext_id="ex-1", metadata={"a": 1})
+    with db.engine.begin() as connection:
+        by_hand = """UPDATE social_association SET metadata = '{\r\n"a":\n 2}'"""
+        connection.exec_driver_sql(by_hand)
+    line, end = export().stdout.split("\n")
+    assert (json.loads(line)["metadata"], end) == ({"a": 2}, "")
 
 
 def test_of_one_provider_or_user(export: Run) -> None:

@@ -1,7 +1,7 @@
 // The dialog of a transfer, in two steps: to whom, and whether that is meant.
 
-import { clearErrors, find, showError } from "../forms.js";
-import { onSubmit } from "../session.js";
+import { clearErrors, find, say, showError } from "../forms.js";
+import { handled, onSubmit } from "../session.js";
 
 let asked = null;
 
@@ -10,7 +10,7 @@ let asked = null;
  * @param {string} named what is to be transferred
  * @param {string} user who has it
  * @param {(to: string) => Promise<() => void>} work gives what is to be shown once the dialog is
- *   closed; a refusal is shown in the dialog
+ *   closed; a refusal is shown in the dialog, if it is still there
  */
 export function askToTransfer(named, user, work) {
   asked = { named, user, work, to: null };
@@ -40,15 +40,18 @@ async function goOn() {
   showError(find("transfer-form"), "to_user_id", "Name the user by the ID, a whole number.");
 }
 
-async function carryOut({ work, to }) {
+async function carryOut(transfer) {
+  // Who cancels now is too late: the request is sent. The dialog may be about another one then.
+  const isThere = () => transfer === asked && find("transfer").open;
   let show;
   try {
-    show = await work(to);
+    show = await transfer.work(transfer.to);
   } catch (error) {
+    if (!isThere()) return handled(error) || say(`${transfer.named} was not transferred: ${error.text}`);
     ask(null);
     throw error;
   }
-  find("transfer").close();
+  if (isThere()) find("transfer").close();
   show();
 }
 

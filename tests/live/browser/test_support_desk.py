@@ -244,6 +244,29 @@ def test_a_transfer_names_both_users_before_it_is_done(
     assert desk.screen.focused == desk.button("transfer", f"gh-{user}")
 
 
+def test_who_cancels_too_late_sees_what_became_of_it(
+    desk: SupportDesk, service: Server, user: int, other: int
+) -> None:
+    link(service, user, "github", f"gh-{user}")
+    link(service, user, "google", f"go-{user}")
+    desk.find_by_user(user)
+    desk.says("2 accounts found.")
+    browser = desk.screen.browser
+    slow = {"offline": False, "latency": 1500, "downloadThroughput": -1, "uploadThroughput": -1}
+    browser.execute_cdp_cmd("Network.enable", {})
+    browser.execute_cdp_cmd("Network.emulateNetworkConditions", slow)
+    desk.ask_to_transfer(f"gh-{user}", other)
+    send(service, "DELETE", user, admin(), provider="github", ext_id=f"gh-{user}")
+    desk.go_on()
+    desk.screen.find("#transfer-cancel").click()
+    desk.button("transfer", f"go-{user}").click()
+    text = f"GitHub account gh-{user} was not transferred: "
+    desk.screen.eventually(lambda: desk.screen.find("#status").text.startswith(text))
+    dialog = desk.screen.find("#transfer")
+    assert f"Google account go-{user} is linked to user {user}." in dialog.text
+    assert not dialog.find_element(By.CSS_SELECTOR, ".form-error").text
+
+
 @pytest.mark.parametrize("to", ["", "seven", "the same"])
 def test_a_transfer_to_nobody_else_is_refused_beside_its_field(
     desk: SupportDesk, service: Server, user: int, to: str

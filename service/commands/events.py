@@ -103,6 +103,14 @@ def prune() -> None:
     """Delete the events that are older than EVENTS_RETENTION_DAYS, in small batches."""
     before = datetime.now(UTC) - timedelta(days=current_app.config["EVENTS_RETENTION_DAYS"])
     from_id = counter().pruned_id
+    try:
+        pruned = _prune(before)
+    finally:
+        _log_what_was_not_sent(from_id, counter().pruned_id)
+    write_line(strict_json.dumps({"pruned": pruned}))
+
+
+def _prune(before: datetime) -> int:
     pruned = failures = 0
     while True:
         try:
@@ -116,16 +124,14 @@ def prune() -> None:
         failures = 0
         pruned += batch
         if batch < PRUNED_AT_ONCE:
-            break
+            return pruned
         time.sleep(PAUSE)
-    _log_what_was_not_sent(from_id, counter().pruned_id)
-    write_line(strict_json.dumps({"pruned": pruned}))
 
 
 def _log_what_was_not_sent(from_id: int, to_id: int) -> None:
     """Loudly, as when an event is given up."""
     for name, url in _addresses().items():
-        if from_id <= webhooks.state(url).acknowledged_id < to_id:
+        if from_id < to_id > webhooks.state(url).acknowledged_id:
             logger.error(
                 "webhook events pruned before they were sent",
                 extra={"webhook": name, "event_id": to_id},

@@ -7,7 +7,7 @@ from typing import Any
 import psycopg
 import sqlalchemy as sa
 
-from service.database import db, run_on
+from service.database import Unavailable, db, run_on
 from service.database.connections import ThreadConnection, is_postgresql
 from service.database.statements import Statement
 
@@ -38,8 +38,15 @@ class FileLock:
         self._file: Any = None
 
     def take(self) -> bool:
-        """Whether it is ours now."""
-        file = self._path.open("ab")
+        """Whether it is ours now.
+
+        Raises:
+            Unavailable: the file can't be opened, such as another user's.
+        """
+        try:
+            file = self._path.open("ab")
+        except OSError as error:
+            raise Unavailable(f"{self._path} can't be opened: {error.strerror}") from error
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:

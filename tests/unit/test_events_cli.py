@@ -151,13 +151,32 @@ def test_prune_says_loudly_which_address_has_not_had_what_went(
 ) -> None:
     other.answer = lambda _: 500
     run("deliver", "--once")
-    for up_to, lost in ((2, 1), (2, 0), (3, 0)):
+    for up_to, lost in ((2, 1), (2, 0), (3, 1)):
         caplog.clear()
         made_old(11, up_to=up_to)
         run("prune")
         found = [record for record in caplog.records if "pruned before" in record.message]
         assert len(found) == lost, up_to
         assert all(record.levelname == "ERROR" for record in found)
+
+
+def test_prune_says_so_also_where_it_can_not_go_on(
+    run: Run, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    made_old(11, up_to=2)
+    prune, batches = events.prune, iter([1])
+
+    def busy_afterwards(before: datetime, **_: Any) -> int:
+        for batch in batches:
+            return prune(before, batch=batch)
+        raise Unavailable("busy")
+
+    monkeypatch.setattr(events, "prune", busy_afterwards)
+    monkeypatch.setattr(commands, "PRUNED_AT_ONCE", 1)
+    monkeypatch.setattr(commands, "RETRY", 0.01)
+    assert run("prune").exit_code == 1
+    found = [record for record in caplog.records if "pruned before" in record.message]
+    assert [record.event_id for record in found] == [1, 1]  # type: ignore[attr-defined]
 
 
 def test_prune_leaves_what_is_younger(run: Run) -> None:

@@ -6,6 +6,7 @@ import logging
 import sqlite3
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import psycopg
@@ -18,7 +19,7 @@ from service.models import Event
 from service.store import events, numbering, users, webhooks
 from service.store.recording import Origin
 from service.webhooks.delivering import SAVES, Times
-from tests.support.databases import watching
+from tests.support.databases import ON_SQLITE, watching
 from tests.support.delivering import deliver_once, delivering, named, with_sender
 from tests.support.receiver import SECRET, Delivery, Receiver
 from tests.support.stored import link
@@ -362,6 +363,16 @@ def test_one_works_and_the_others_wait(receiver: Receiver, other: Receiver, app:
             assert not becomes(lambda: other.received, 0.3)
     with delivering(app, other.url):
         eventually(lambda: other.ids() == [1])
+
+
+@ON_SQLITE
+def test_a_lock_that_can_t_be_opened_is_named(receiver: Receiver) -> None:
+    lock = Path(f"{db.engine.url.database}-deliver")
+    lock.unlink(missing_ok=True)
+    lock.mkdir()
+    with pytest.raises(Unavailable, match=f"{lock} can't be opened: Is a directory"):
+        deliver_once(receiver.url)
+    lock.rmdir()
 
 
 def test_once_is_not_all_while_another_process_works(receiver: Receiver, app: Flask) -> None:

@@ -2,6 +2,16 @@
 # `make run`: a secret, the migrations, the server, and a line to paste.
 set -eu
 umask 077
+host=${HOST:-127.0.0.1} port=${PORT:-8000}
+case $host in 0.0.0.0 | ::) host=127.0.0.1 ;; esac
+# Else what answers there would be taken for this service.
+if .venv/bin/python -c 'import socket, sys; socket.create_connection(sys.argv[1:], 1)' "$host" "$port" 2>/dev/null; then
+    echo "Something listens on port $port already; name another one: PORT=8001 make run" >&2
+    exit 1
+fi
+case $host in *:*) host="[$host]" ;; esac
+address=http://$host:$port
+
 mkdir -p instance
 
 if [ -z "${JWT_SECRET_KEY:-}${JWT_SECRET_KEY_FILE:-}" ]; then
@@ -11,10 +21,6 @@ if [ -z "${JWT_SECRET_KEY:-}${JWT_SECRET_KEY_FILE:-}" ]; then
 fi
 LOG_LEVEL=WARNING .venv/bin/flask db upgrade
 token=$(.venv/bin/flask tokens mint 7 --lifetime "${JWT_MAX_LIFETIME:-86400}")
-
-host=${HOST:-127.0.0.1}
-case $host in 0.0.0.0 | ::) host=127.0.0.1 ;; *:*) host="[$host]" ;; esac
-address=http://$host:${PORT:-8000}
 
 server=$$
 (

@@ -53,7 +53,7 @@ def read_json(req: Request, raw: bytes) -> dict[str, Any]:
     try:
         body = strict_json.loads(raw.decode())
     except ValueError as error:
-        why = "not UTF-8" if isinstance(error, UnicodeDecodeError) else str(error)
+        why = "not UTF-8, or compressed" if isinstance(error, UnicodeDecodeError) else str(error)
         text = f"The body is not well-formed JSON: {why}."
         raise Problem(400, Entry("parse_error", text)) from None
     if type(body) is not dict:

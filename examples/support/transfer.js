@@ -47,9 +47,12 @@ async function carryOut(transfer) {
   try {
     show = await transfer.work(transfer.to);
   } catch (error) {
-    if (!isThere()) return handled(error) || say(`${transfer.named} was not transferred: ${error.text}`);
-    ask(null);
-    throw error;
+    if (isThere()) {
+      ask(null);
+      throw error;
+    }
+    if (!handled(error)) say(`${transfer.named} was not transferred: ${error.text}`);
+    return;
   }
   if (isThere()) find("transfer").close();
   show();

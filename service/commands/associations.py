@@ -31,7 +31,12 @@ STOPPED = "Stopped. Run it again to go on: what is there stays as it is."
 
 @group.command("import")
 @click.argument("file")
-@click.option("--created-by", type=USER_ID, required=True, help="Who makes what names nobody.")
+@click.option(
+    "--created-by",
+    type=USER_ID,
+    required=True,
+    help="The actor of the events, and the maker of lines that name none.",
+)
 @click.option("--format", "form", type=click.Choice(FORMATS), help="By FILE's name unless given.")
 @click.option("--dry-run", is_flag=True, help="Write nothing, count the same.")
 @click.option("--errors", type=click.Path(path_type=Path), help="Gets the refused lines, and why.")

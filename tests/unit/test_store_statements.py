@@ -307,8 +307,9 @@ def test_a_pair_that_comes_and_goes_for_ever_is_unavailable() -> None:
         if "INSERT INTO social_association" in statement:
             asked.append(statement)
             plain(
-                "INSERT INTO social_association VALUES ('facebook', 'fb-1', 8, NULL, FALSE,"
-                " NULL, CURRENT_TIMESTAMP, CURRENT_TIMESTAMP, 8)"
+                "INSERT INTO social_association (provider, ext_id, user_id, show_in_profile,"
+                " created_at, updated_at, created_by)"
+                " VALUES ('facebook', 'fb-1', 8, FALSE, CURRENT_TIMESTAMP, CURRENT_TIMESTAMP, 8)"
             )
         else:
             plain("DELETE FROM social_association")

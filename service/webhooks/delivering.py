@@ -22,6 +22,7 @@ logger = logging.getLogger("service.webhooks")
 
 SAVES = 10
 _LOCK = ("deliver", 0x50C1A2)
+_WAITING = "the database is waited for"
 
 
 @dataclass(frozen=True)
@@ -70,7 +71,7 @@ class Delivery:
                 try:
                     news = "delivering" if ours.take() else "another process delivers"
                 except Unavailable as error:
-                    news, reason = "the database is waited for", str(error)
+                    news, reason = _WAITING, str(error)
                 if news != said:
                     logger.info(news, extra={"reason": reason})
                     said = news
@@ -124,10 +125,16 @@ class Delivery:
                 task.result()
 
     async def _serve(self, name: str, url: str) -> None:
+        said = ""
         while not self._ending.is_set():
-            pause = self._times.poll
-            with suppress(Unavailable):
+            pause, reason = self._times.poll, ""
+            try:
                 pause = await self._step(name, url)
+            except Unavailable as error:
+                reason = str(error)
+            if reason and reason != said:
+                logger.warning(_WAITING, extra={"webhook": name, "reason": reason})
+            said = reason
             await self._pause(pause)
 
     async def _step(self, name: str, url: str) -> float:

@@ -418,20 +418,25 @@ def test_an_acknowledgement_is_noted_after_a_busy_moment(receiver: Receiver) -> 
     assert receiver.ids() == [1, 2]
 
 
-def test_a_busy_moment_of_the_database_ends_nothing(
-    receiver: Receiver, app: Flask, monkeypatch: pytest.MonkeyPatch
+def test_a_busy_moment_of_the_database_ends_nothing_and_is_logged_once(
+    receiver: Receiver,
+    app: Flask,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
-    next_after, refusals = events.next_after, iter(3 * [Unavailable("busy")])
+    next_to_send, refusals = events.next_to_send, iter(3 * [Unavailable("busy")])
 
     def busy_at_first(after: int) -> Any:
         for refusal in refusals:
             raise refusal
-        return next_after(after)
+        return next_to_send(after)
 
     make_events(1)
-    monkeypatch.setattr(events, "next_after", busy_at_first)
+    monkeypatch.setattr(events, "next_to_send", busy_at_first)
     with delivering(app, receiver.url):
         eventually(lambda: receiver.ids() == [1])
+    waiting = [r for r in caplog.records if r.message == "the database is waited for"]
+    assert [record.reason for record in waiting] == ["busy"]  # type: ignore[attr-defined]
 
 
 def test_what_can_t_be_noted_is_sent_again(receiver: Receiver, app: Flask) -> None:

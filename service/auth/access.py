@@ -130,7 +130,7 @@ def origin() -> Origin:
     return Origin(token.user_id, g.request_id)
 
 
-def actor(concerning: int | None = None) -> Actor | None:
+def actor(concerning: int | None) -> Actor | None:
     """The caller, with the admin role if it matters.
 
     A grant is looked up only when the caller is not the user concerned, and each time: its

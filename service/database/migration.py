@@ -16,10 +16,8 @@ from service.database.statements import Statement
 
 _revision = Statement(sa.select(sa.column("version_num")).select_from(sa.table("alembic_version")))
 
-Run = Callable[[Statement], list[Any]]
 
-
-def current(run: Run) -> str | None:
+def current(run: Callable[[Statement], list[Any]]) -> str | None:
     """The migration that the database is at; None when it has none."""
     try:
         rows = run(_revision)
@@ -28,7 +26,7 @@ def current(run: Run) -> str | None:
     return rows[0].version_num if rows else None
 
 
-def shortcoming(run: Run) -> str | None:
+def shortcoming(run: Callable[[Statement], list[Any]]) -> str | None:
     """Why this release can't serve on the database's schema, for the log; None when it can.
 
     It can on a later migration than its own: in a rolling upgrade the old release goes on while

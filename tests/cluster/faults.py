@@ -59,12 +59,15 @@ def primary_killed(cluster: Cluster, watching: Watching) -> None:
 
 
 def primary_frozen(cluster: Cluster, watching: Watching) -> None:
-    """The primary's machine hangs, is replaced, and goes on where it was."""
+    """The primary's machine hangs, is replaced, and goes on where it was.
+
+    Not its etcd: where that one leads, the time until it is replaced begins anew (docs/cluster.md).
+    """
     with watching(write_gap=LOST) as watch:
         time.sleep(1)
         primary = _leading(cluster)
         watch.fault()
-        primary.freeze()
+        primary.freeze("patroni", "postgres")
         _failed_over(cluster, watch, primary)
         primary.thaw()
         cluster.wait_until_whole()

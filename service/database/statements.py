@@ -21,7 +21,7 @@ Source = sa.Executable | Callable[[str], sa.Executable]
 
 
 class Statement:
-    """Written once, compiled once for each dialect."""
+    """Written once, compiled once for each dialect: no `IN` of a list, whose SQL varies with it."""
 
     def __init__(self, source: Source) -> None:
         self._source = source

@@ -116,7 +116,7 @@ def test_a_refused_operation_changes_nothing(
 
 @pytest.mark.parametrize("path", [PATH, path_of(7)], ids=["first form", "second form"])
 @pytest.mark.parametrize("operation", ["create", "patch", "delete by body", "delete by query"])
-def test_a_missing_token_is_told_which_scheme_to_use(
+def test_the_refusal_of_a_missing_token_names_the_scheme_to_use(
     stocked: FlaskClient, path: str, operation: str
 ) -> None:
     response = perform(stocked, operation, path, ANONYMOUS)

@@ -178,10 +178,10 @@ def test_no_answer_allows_credentials(cors: FlaskClient, open_to_all: FlaskClien
 
 
 @pytest.mark.parametrize("headers", [{}, {"Origin": APP}, {"Origin": "https://other.example"}])
-def test_caches_are_told_that_the_answer_varies(cors: FlaskClient, headers: dict[str, str]) -> None:
+def test_caches_learn_that_the_answer_varies(cors: FlaskClient, headers: dict[str, str]) -> None:
     assert "origin" in listed(cors.get(path_of(7), headers=headers), "Vary")
 
 
 @pytest.mark.parametrize("origin", [APP, "https://other.example"])
-def test_caches_are_told_that_the_preflight_varies(cors: FlaskClient, origin: str) -> None:
+def test_caches_learn_that_the_preflight_varies(cors: FlaskClient, origin: str) -> None:
     assert "origin" in listed(preflight(cors, origin), "Vary")

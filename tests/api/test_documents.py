@@ -65,7 +65,7 @@ def test_the_document_says_what_it_describes(document: Document, name: str) -> N
 
 
 @OPERATIONS
-def test_every_operation_tells_its_statuses(document: Document, path: str, method: str) -> None:
+def test_every_operation_declares_its_statuses(document: Document, path: str, method: str) -> None:
     declared = set(document.operation(path, method)["responses"])
     assert STATUSES[path, method] <= declared
     assert declared >= ANY
@@ -80,7 +80,7 @@ def test_a_404_that_is_about_the_path_alone_says_so(document: Document, path: st
 
 
 @OPERATIONS
-def test_no_operation_tells_of_422(document: Document, path: str, method: str) -> None:
+def test_no_operation_declares_422(document: Document, path: str, method: str) -> None:
     assert "422" not in document.operation(path, method)["responses"]
 
 
@@ -132,7 +132,7 @@ def test_the_example_of_a_refusal_is_one_with_its_status(
 
 
 @OPERATIONS
-def test_every_response_tells_its_request_id(document: Document, path: str, method: str) -> None:
+def test_every_response_declares_its_request_id(document: Document, path: str, method: str) -> None:
     for status, response in document.operation(path, method)["responses"].items():
         header = document.whole(response)["headers"]["X-Request-ID"]
         assert document.whole(header)["required"], status
@@ -147,7 +147,9 @@ def test_every_response_tells_its_request_id(document: Document, path: str, meth
         ("503", "Retry-After"),
     ],
 )
-def test_a_refusal_tells_the_header_that_helps(document: Document, status: str, name: str) -> None:
+def test_a_refusal_declares_the_header_that_helps(
+    document: Document, status: str, name: str
+) -> None:
     response = document.whole(document.operation(FIRST, "post")["responses"][status])
     assert document.whole(response["headers"][name])["required"]
 

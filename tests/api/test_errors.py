@@ -134,7 +134,7 @@ def test_a_refusal_is_never_html(client: FlaskClient, path: str, accept: str) ->
     assert "<" not in response.get_data(as_text=True)
 
 
-def test_all_broken_fields_are_told_at_once_with_one_message_each(client: FlaskClient) -> None:
+def test_all_broken_fields_are_reported_at_once_with_one_message_each(client: FlaskClient) -> None:
     body = {"user_id": True, "provider": "A A\0", "ext_id": " \0", "show_in_profile": 1, "x": 1}
     response = client.post(PATH, json=body, headers=as_user(7))
     problems.check(response, 400)

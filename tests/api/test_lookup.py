@@ -70,7 +70,7 @@ def test_the_user_may_not_look_up_a_pair(client: FlaskClient) -> None:
     assert (response.status_code, errors_of(response)) == (403, {None: "permission_denied"})
 
 
-def test_the_refusal_does_not_tell_whether_the_pair_is_held(client: FlaskClient) -> None:
+def test_the_refusal_does_not_show_whether_the_pair_is_held(client: FlaskClient) -> None:
     free = client.get(PATH, query_string=PAIR, headers=as_user(8))
     client.post(PATH, json=facebook(show_in_profile=True), headers=as_user(7))
     held = client.get(PATH, query_string=PAIR, headers=as_user(8))

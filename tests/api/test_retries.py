@@ -140,7 +140,7 @@ def test_an_admin_cannot_move_a_pair_to_another_user(client: FlaskClient) -> Non
     assert response.status_code == 409
 
 
-def test_a_conflict_does_not_tell_whose_the_pair_is(client: FlaskClient) -> None:
+def test_a_conflict_does_not_show_whose_the_pair_is(client: FlaskClient) -> None:
     post(client, facebook())
     own = post(client, facebook(show_in_profile=True))
     others = post(client, facebook(user_id=8), user_id=8)

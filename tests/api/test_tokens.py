@@ -40,7 +40,7 @@ def status(client: FlaskClient, token: str) -> int:
     return client.get(PATH, headers=tokens.bearer(token)).status_code
 
 
-def test_a_good_token_tells_who_calls(client: FlaskClient) -> None:
+def test_a_good_token_says_who_calls(client: FlaskClient) -> None:
     client.post(PATH, json=facebook(), headers=as_user(7))
     assert len(client.get(PATH, headers=as_user(7)).get_json()) == 1
 

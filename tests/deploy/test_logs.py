@@ -90,7 +90,7 @@ def test_no_canary_when_the_rate_is_exceeded(
     assert CANARY not in found
 
 
-def test_a_line_tells_how_the_request_ended(port: int, address: str, place: Place) -> None:
+def test_a_line_says_how_the_request_ended(port: int, address: str, place: Place) -> None:
     target = f"/api/v2/user/7/provider/?provider={CANARY}"
     sent = request(target, "PATCH", {"X-Request-ID": "a-line"}, b"{}")
     send(port, sent, address=address)

@@ -107,14 +107,14 @@ def test_a_busy_connection_keeps_nobody_else_waiting(server: Server) -> None:
             assert server.get("/healthz").status == 200
 
 
-def test_told_to_stop_it_says_good_bye_to_a_busy_connection(server: Server) -> None:
+def test_asked_to_stop_it_says_good_bye_to_a_busy_connection(server: Server) -> None:
     with busy_connection(server) as answers:
         assert server.stop() == 0
     assert {answer.status for answer in answers} == {200}
     assert [answer.headers["connection"] for answer in answers[-2:]] == ["keep-alive", "close"]
 
 
-def test_told_to_stop_it_finishes_what_it_accepted(server: Server) -> None:
+def test_asked_to_stop_it_finishes_what_it_accepted(server: Server) -> None:
     assert server.get("/readyz").status == 200  # it has its connection now
     post = request("POST", PATH, json.dumps(facebook()).encode(), headers=as_user(7))
     with (
@@ -136,7 +136,7 @@ def test_told_to_stop_it_finishes_what_it_accepted(server: Server) -> None:
         assert elsewhere.execute("SELECT count(*) FROM social_association").fetchone() == (1,)
 
 
-def test_told_to_reload_it_loses_no_request(server: Server) -> None:
+def test_asked_to_reload_it_loses_no_request(server: Server) -> None:
     (before,) = server.workers()
     server.process.send_signal(signal.SIGHUP)
     statuses = set()

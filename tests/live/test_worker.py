@@ -241,7 +241,7 @@ def test_the_metrics_of_both_workers_add_up(server: Server) -> None:
     assert counted(server, "healthz") == before + requests
 
 
-def test_the_workers_pool_is_told(server: Server) -> None:
+def test_the_workers_pool_is_measured(server: Server) -> None:
     server.send(request("GET", PATH, headers=as_user(7)))
     text = server.get("/metrics").body.decode()
     assert re.search(r'^social_database_pool_connections{state="open"} [1-9]', text, re.M)

@@ -223,7 +223,7 @@ def test_a_grant_can_be_given_again(client: FlaskClient, runner: FlaskCliRunner)
     assert client.get(LOOKUP, headers=as_user(7)).status_code == 200
 
 
-def test_a_database_without_tables_is_told_in_a_sentence(tmp_path: Path) -> None:
+def test_a_database_without_tables_is_reported_in_a_sentence(tmp_path: Path) -> None:
     app = create_app(factories.environment(f"sqlite:///{tmp_path / 'empty.db'}"))
     result = app.test_cli_runner().invoke(args=["admins", "list"])
     assert result.exit_code == 1
@@ -233,7 +233,7 @@ def test_a_database_without_tables_is_told_in_a_sentence(tmp_path: Path) -> None
     )
 
 
-def test_a_database_out_of_reach_is_told_in_a_sentence() -> None:
+def test_a_database_out_of_reach_is_reported_in_a_sentence() -> None:
     app = create_app(factories.environment("postgresql://u:hunter2@127.0.0.1:1/x"))
     result = app.test_cli_runner().invoke(args=["admins", "list"])
     assert result.exit_code == 1

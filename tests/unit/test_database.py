@@ -100,7 +100,7 @@ def test_the_connection_of_a_thread_that_ended_returns_to_the_pool(
         assert (pool.checkedout(), pool.checkedin()) == (0, 1)
 
 
-def test_more_threads_than_were_told_of_wait_for_nobody(make_app: Callable[..., Flask]) -> None:
+def test_more_threads_than_were_declared_wait_for_nobody(make_app: Callable[..., Flask]) -> None:
     with (
         make_app(THREADS="2").app_context(),
         db.engine.connect(),

@@ -77,7 +77,7 @@ def test_a_request_is_one_line_with_these_members_and_no_other(
         ("GET", "/nowhere", None, {}, ("none", 404, "not_found", None)),
     ],
 )
-def test_a_requests_line_tells_what_was_asked_and_how_it_went(
+def test_a_requests_line_says_what_was_asked_and_how_it_went(
     client: FlaskClient,
     lines: Lines,
     method: str,
@@ -134,7 +134,7 @@ LINKED = [
 @pytest.mark.parametrize(
     ("method", "body", "headers", "outcome", "actor", "user_id", "provider"), LINKED
 )
-def test_every_change_and_every_refused_one_is_told_with_who_and_whose(
+def test_every_change_and_every_refused_one_is_logged_with_who_and_whose(
     client: FlaskClient,
     lines: Lines,
     method: str,
@@ -155,7 +155,7 @@ def test_every_change_and_every_refused_one_is_told_with_who_and_whose(
 
 
 @pytest.mark.parametrize("pair", [{"provider": "facebook", "ext_id": "old"}, {"all": True}])
-def test_a_transfer_is_told_with_both_users_and_its_repetition_is_not(
+def test_a_transfer_is_logged_with_both_users_and_its_repetition_is_not(
     client: FlaskClient, lines: Lines, pair: dict[str, Any]
 ) -> None:
     client.post(PATH, json=facebook(ext_id="old"), headers=as_user(7))
@@ -164,14 +164,14 @@ def test_a_transfer_is_told_with_both_users_and_its_repetition_is_not(
         client.post(f"{path_of(7)}transfer/", json={"to_user_id": 9, **pair}, headers=as_admin(1))
     (line,) = audits(lines())
     assert (line["operation"], line["outcome"], line["actor"]) == ("transfer", "transferred", 1)
-    told = (line["user_id"], line["to_user_id"], line["provider"])
-    assert told == (7, 9, pair.get("provider"))
+    logged = (line["user_id"], line["to_user_id"], line["provider"])
+    assert logged == (7, 9, pair.get("provider"))
 
 
 @pytest.mark.parametrize(
     ("path", "user_id"), [(path_of(7), 7), (f"{PATH}?provider=facebook&ext_id=old", None)]
 )
-def test_what_is_refused_by_the_path_or_the_query_is_told_too(
+def test_what_is_refused_by_the_path_or_the_query_is_logged_too(
     client: FlaskClient, lines: Lines, path: str, user_id: int | None
 ) -> None:
     method = "POST" if user_id else "GET"
@@ -181,7 +181,7 @@ def test_what_is_refused_by_the_path_or_the_query_is_told_too(
     assert (line["provider"], line["request_id"]) == (None, "an-id")
 
 
-def test_a_refused_erasure_is_told_with_whose_it_was(client: FlaskClient, lines: Lines) -> None:
+def test_a_refused_erasure_is_logged_with_whose_it_was(client: FlaskClient, lines: Lines) -> None:
     client.delete(f"{path_of(7)}all/", headers=as_user(8))
     (line,) = audits(lines())
     assert (line["outcome"], line["actor"], line["user_id"]) == ("refused", 8, 7)

@@ -175,7 +175,7 @@ class Bug(Exception):
 
 
 @ON_BOTH
-def test_a_bug_tells_no_value(
+def test_a_bug_shows_no_value(
     client: FlaskClient, output: Output, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Many a bug's text holds the value it stumbled upon: `KeyError`, `ValueError`, …"""
@@ -203,7 +203,7 @@ def renamed(app: Flask) -> Iterator[None]:
 
 
 @ON_BOTH
-def test_a_mistake_in_sql_tells_no_value(
+def test_a_mistake_in_sql_shows_no_value(
     renamed: None, client: FlaskClient, output: Output
 ) -> None:
     asked = facebook(ext_id=CANARY, profile_url=URL)
@@ -228,7 +228,7 @@ def stricter(app: Flask) -> Iterator[None]:
     [facebook(ext_id=CANARY, profile_url=URL), external(ext_id=CANARY, metadata={CANARY: CANARY})],
     ids=["facebook", "external"],
 )
-def test_a_refusal_of_the_database_tells_no_value(
+def test_a_refusal_of_the_database_shows_no_value(
     stricter: None, client: FlaskClient, output: Output, body: dict[str, Any]
 ) -> None:
     """PostgreSQL's own message holds the whole row."""
@@ -238,7 +238,7 @@ def test_a_refusal_of_the_database_tells_no_value(
 
 @ON_BOTH
 @pytest.mark.parametrize("method", ["POST", "PATCH", "DELETE"])
-def test_a_database_out_of_reach_tells_no_value(
+def test_a_database_out_of_reach_shows_no_value(
     client: FlaskClient, make_app: Callable[..., Flask], output: Output, method: str
 ) -> None:
     url = "postgresql://someone:hunter2@127.0.0.1:1/nowhere"

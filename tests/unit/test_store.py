@@ -178,7 +178,7 @@ def test_a_repetition_is_none_too_many() -> None:
 
 
 @pytest.mark.parametrize("owner", [7, 8])
-def test_at_the_cap_it_is_not_told_whether_a_pair_is_taken(owner: int) -> None:
+def test_at_the_cap_it_is_not_shown_whether_a_pair_is_taken(owner: int) -> None:
     link(ext_id="mine", limit=1)
     link(user_id=owner, ext_id="theirs", profile_url=URL)
     with pytest.raises(associations.LimitReached):
@@ -270,7 +270,7 @@ def test_to_revoke_takes_the_role_and_says_whether_there_was_a_grant() -> None:
     assert admins.revoke(7) is False
 
 
-def test_admins_are_told_in_order() -> None:
+def test_admins_are_listed_in_order() -> None:
     for user_id in (10, 2**63 - 1, 9):
         admins.grant(user_id)
     assert admins.all_granted() == [9, 10, 2**63 - 1]

@@ -165,7 +165,7 @@ def test_the_fields_of_marshmallow_are_described_by_apispec(blp: Blueprint, serv
         "required": ["name"],
         "additionalProperties": False,
     }
-    assert schemas["Part"]["properties"] == {"size": {"type": "integer"}}
+    assert schemas["Part"]["properties"] == {"size": {"type": "integer", "format": "int64"}}
 
 
 def test_what_a_validator_adds_to_a_field_of_ours_is_described(

@@ -12,6 +12,7 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskCliRunner
 
+from service.commands.output import write_line
 from service.database import scratch
 from service.store import admins
 from tests.support import databases
@@ -62,6 +63,16 @@ def test_the_errors_file_is_not_standard_input(
     )
     assert (result.returncode, file.read_text()) == (2, "old,new\n")
     assert "--errors names the file" in result.stderr
+
+
+def test_a_reader_that_has_gone_is_left_to_click(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It ends without a word, as `head` expects."""
+    reader, writer = os.pipe()
+    os.close(reader)
+    with open(writer, "w") as broken:
+        monkeypatch.setattr(sys, "stdout", broken)
+        with pytest.raises(BrokenPipeError):
+            write_line("7")
 
 
 FULL = (">/dev/full", "Standard output: No space left on device.")

@@ -23,8 +23,15 @@ def is_given_up(diagnostic: psycopg.errors.Diagnostic) -> bool:
     return diagnostic.source_function == "SyncRepWaitForLSN"
 
 
-FENCE = OnPostgresql(sa.text("SELECT pg_logical_emit_message(true, 'social', '')"))
-"""Changes nothing, and is committed like a change: it waits for the replica.
+FENCE = OnPostgresql(
+    sa.text(
+        "SELECT CASE WHEN pg_current_wal_lsn() IS NOT NULL"
+        " THEN pg_logical_emit_message(true, 'social', '') END"
+    )
+)
+"""Changes nothing, and is committed like a change: it waits for the replica. (The first function
+says what is the matter on a server that is not a primary yet, or any more; the second would fail
+there as if by a bug.)
 
 Run before an answer that says "it is stored" (or "it is gone") about what somebody else wrote: what
 can be read may be on this machine alone. All that stands before the fence in the log of the

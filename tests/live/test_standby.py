@@ -76,6 +76,17 @@ def test_what_was_acknowledged_is_on_the_promoted_standby(both: Pair) -> None:
     assert again == [503] * len(EACH)
 
 
+def test_a_server_that_is_no_primary_yet_is_503(both: Pair) -> None:
+    """A balancer may lead there for a moment, while a standby is promoted."""
+    with application(both.primary) as app:
+        link()
+        assert _send(app, FEED) == 200
+    eventually(lambda: both.ask("SELECT last_id FROM social_event_counter", both.standby) == [(1,)])
+    with application(both.standby) as app:
+        requests = *EACH, FEED, HISTORY, ("POST", path_of(7), facebook())
+        assert [_send(app, request) for request in requests] == [503] * len(requests)
+
+
 def test_an_id_that_was_read_is_on_the_standby(both: Pair) -> None:
     """Else another event could get it there, which who follows would take for the one it knows."""
     with application(both.primary):

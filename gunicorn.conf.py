@@ -102,6 +102,7 @@ logconfig_dict = configuration(_settings.log_level, _settings.log_format)
 
 
 def on_starting(server: object) -> None:
+    draining.end_what_is_being_forked()
     lifecycle.begin(_settings.database_url, _settings.database_pooler)
     # The metrics' files of all workers must be new with each master.
     for kind in ("counter", "gauge", "histogram"):

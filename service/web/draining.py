@@ -1,11 +1,14 @@
 """An instance takes itself out of /readyz before it stops, so that a balancer has time."""
 
 import mmap
+import os
 import signal
+from functools import partial
 from typing import Any
 
 # One byte that the master shares with the workers it forks.
 _has_begun = mmap.mmap(-1, 1)
+_ENDING = (signal.SIGTERM, signal.SIGINT, signal.SIGQUIT)
 
 
 def has_begun() -> bool:
@@ -28,3 +31,25 @@ def before_stop(seconds: int) -> None:
 
     signal.signal(signal.SIGALRM, lambda _, frame: stop(signal.SIGTERM, frame))
     signal.signal(signal.SIGTERM, begin)
+
+
+def end_what_is_being_forked() -> None:
+    """Let TERM, INT and QUIT end a worker also before it has handlers of its own.
+
+    Until then it has the master's, which note a signal for a loop that a worker does not run: the
+    master would wait for it for as long as gunicorn's `graceful_timeout`.
+    """
+
+    def mask(how: int) -> None:
+        signal.pthread_sigmask(how, _ENDING)
+
+    def default() -> None:
+        for number in _ENDING:
+            signal.signal(number, signal.SIG_DFL)
+        mask(signal.SIG_UNBLOCK)
+
+    os.register_at_fork(
+        before=partial(mask, signal.SIG_BLOCK),
+        after_in_parent=partial(mask, signal.SIG_UNBLOCK),
+        after_in_child=default,
+    )

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from tests.support.gunicorn import serving
 from tests.support.http import receive, request
+from tests.support.processes import ROOT
 from tests.support.waiting import eventually
 
 QUEUED = 20
@@ -30,6 +31,18 @@ def test_it_stops_when_it_has_drained(tmp_path: Path) -> None:
         server.process.terminate()
         assert server.process.wait(PATIENCE) == 0
         assert time.monotonic() - begin >= 1
+
+
+def test_a_worker_that_is_being_forked_holds_no_stop_up(tmp_path: Path) -> None:
+    """Before it has handlers of its own; gunicorn would wait for it for half a minute."""
+    slow = tmp_path / "slow.conf.py"
+    usual = (ROOT / "gunicorn.conf.py").read_text()
+    waits = "import signal\ndef post_fork(_, worker): worker.age < 2 or signal.pause()\n"
+    slow.write_text(f"{usual}\n{waits}")
+    with serving(tmp_path, "-c", str(slow), WEB_CONCURRENCY="2") as server:
+        eventually(lambda: len(server.workers()) == 2, PATIENCE)
+        server.process.terminate()
+        assert server.process.wait(15) == 0
 
 
 def test_what_is_queued_when_it_stops_is_answered(tmp_path: Path) -> None:

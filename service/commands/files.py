@@ -13,7 +13,7 @@ from typing import BinaryIO, TextIO
 
 from service.commands.group import Failure
 from service.commands.lines import Source, Unusable
-from service.commands.output import explanation, output
+from service.commands.output import explanation, named, output
 
 
 @contextmanager
@@ -59,15 +59,6 @@ def opened_errors(stack: ExitStack, errors: Path | None, source: Source) -> Text
     elif source.is_at(errors):
         raise Failure("--errors names the file that is to be imported.")
     return stack.enter_context(_written_by_and_by(errors))
-
-
-@contextmanager
-def named(file: Path | str) -> Iterator[None]:
-    """Name the file in an error, which may name none, such as that of a full disk, or another."""
-    try:
-        yield
-    except OSError as error:  # its number makes it of the same class again
-        raise OSError(error.errno, error.strerror, str(file)) from None
 
 
 @contextmanager

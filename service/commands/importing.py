@@ -9,8 +9,8 @@ from typing import Any, NamedTuple, TextIO
 
 from marshmallow import ValidationError
 
-from service.commands import files
 from service.commands.lines import Line
+from service.commands.output import named
 from service.schemas.lines import KEPT, LineSchema
 from service.store import bulk, rekeying
 from service.web.errors import Entry
@@ -60,7 +60,7 @@ class Report:
         return sum(self.counts[outcome] for outcome in REFUSED)
 
     def note(self, judged: Sequence[Judged], outcomes: Sequence[str]) -> None:
-        with files.named(self._errors.name):
+        with named(self._errors.name):
             for one, outcome in zip(judged, outcomes, strict=True):
                 self.counts[outcome] += 1
                 if outcome in REFUSED:

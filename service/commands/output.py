@@ -1,10 +1,11 @@
-"""Standard output, and what is said when it can't be written."""
+"""Standard output, and what is said when it, or a file, can't be written."""
 
 import errno
 import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from pathlib import Path
 from typing import TextIO
 
 import click
@@ -21,13 +22,13 @@ def output() -> Iterator[TextIO]:
     """
     if sys.stdout is None:
         raise OSError(errno.EBADF, "it is closed", _NAME)
-    try:
-        yield sys.stdout
-        sys.stdout.flush()
-    except OSError as error:
-        _forget_output()
-        # Of this number and so of the same class: a broken pipe stays one.
-        raise OSError(error.errno, error.strerror, _NAME) from None
+    with named(_NAME):
+        try:
+            yield sys.stdout
+            sys.stdout.flush()
+        except OSError:
+            _forget_output()
+            raise
 
 
 def write_line(line: str | bytes) -> None:
@@ -43,6 +44,16 @@ def write_line(line: str | bytes) -> None:
         raise
     except OSError as error:
         raise click.ClickException(explanation(error)) from None
+
+
+@contextmanager
+def named(file: Path | str) -> Iterator[None]:
+    """Name the file in an error, which may name none, such as that of a full disk, or another."""
+    try:
+        yield
+    except OSError as error:
+        # Of this number and so of the same class: a broken pipe stays one.
+        raise OSError(error.errno, error.strerror, str(file)) from None
 
 
 def explanation(error: OSError) -> str:

@@ -40,16 +40,12 @@ def end_what_is_being_forked() -> None:
     master would wait for it for as long as gunicorn's `graceful_timeout`.
     """
 
-    def mask(how: int) -> None:
-        signal.pthread_sigmask(how, _ENDING)
+    block = partial(signal.pthread_sigmask, signal.SIG_BLOCK, _ENDING)
+    unblock = partial(signal.pthread_sigmask, signal.SIG_UNBLOCK, _ENDING)
 
     def default() -> None:
         for number in _ENDING:
             signal.signal(number, signal.SIG_DFL)
-        mask(signal.SIG_UNBLOCK)
+        unblock()
 
-    os.register_at_fork(
-        before=partial(mask, signal.SIG_BLOCK),
-        after_in_parent=partial(mask, signal.SIG_UNBLOCK),
-        after_in_child=default,
-    )
+    os.register_at_fork(before=block, after_in_parent=unblock, after_in_child=default)

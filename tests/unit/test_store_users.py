@@ -91,6 +91,17 @@ REKEY = """
     INSERT INTO social_association SELECT * FROM moved"""
 
 
+def erased_beside(app: Flask, database_url: str, change: str) -> int:
+    """Erase a user while the change is under way, for which that waits; gives the count."""
+    with postgresql(database_url) as changing, ThreadPoolExecutor(1) as pool:
+        changing.execute(change)
+        erasing = pool.submit(in_context, app, lambda: users.erase(7, by=BY))
+        with pytest.raises(TimeoutError):
+            erasing.result(0.2)
+        changing.commit()
+        return erasing.result(5)
+
+
 @ON_POSTGRESQL
 @pytest.mark.parametrize(
     ("change", "linked"), [(CHANGES["change"], 1), (CHANGES["create"], 2), (CHANGES["transfer"], 2),
@@ -103,13 +114,7 @@ def test_an_erasure_waits_for_what_is_under_way(
     link()
     if change is CHANGES["transfer"]:
         link(user_id=8, ext_id="fb-8")
-    with postgresql(database_url) as changing, ThreadPoolExecutor(1) as pool:
-        changing.execute(change)
-        erasing = pool.submit(in_context, app, lambda: users.erase(7, by=BY))
-        with pytest.raises(TimeoutError):
-            erasing.result(0.2)
-        changing.commit()
-        assert erasing.result(5) == linked
+    assert erased_beside(app, database_url, change) == linked
     assert [event.type for event in feed() if event.user_id == 7] == ["user.erased"]
     assert not associations.list_of_user(7, with_hidden=True)
 
@@ -121,13 +126,7 @@ def test_an_erasure_looks_again_for_what_a_rekey_put_back(
     """One that began after the erasure did, and was first at the row."""
     link()
     monkeypatch.setattr(users, "_wait_for_changes_under_way", lambda *_: None)
-    with postgresql(database_url) as changing, ThreadPoolExecutor(1) as pool:
-        changing.execute(REKEY)
-        erasing = pool.submit(in_context, app, lambda: users.erase(7, by=BY))
-        with pytest.raises(TimeoutError):
-            erasing.result(0.2)
-        changing.commit()
-        assert erasing.result(5) == 1
+    assert erased_beside(app, database_url, REKEY) == 1
     assert not associations.list_of_user(7, with_hidden=True)
 
 

@@ -1,7 +1,7 @@
 """The feed of events, and a user's history. `recording` writes them, `numbering` gives them ids."""
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from itertools import takewhile
 from typing import Any
 
@@ -78,26 +78,34 @@ def history(user_id: int, *, before: int, limit: int) -> Sequence[Row]:
 # Not just the first: what was pruned leaves entries in the index until PostgreSQL cleans up, and
 # each batch would pass over those of all batches before it (a quarter of a million: 7 ms).
 _IS_KEPT = _EVENT.c.id > sa.bindparam("pruned", type_=sa.BigInteger)
-_oldest = Statement(
+_UP_TO_LAST = _EVENT.c.id <= sa.bindparam("last", type_=sa.BigInteger)
+_IN_ORDER = (
     sa.select(_EVENT.c.id, _EVENT.c.occurred_at)
     .where(_IS_KEPT)
     .order_by(_EVENT.c.id)
     .limit(sa.bindparam("limit"))
 )
-_delete_up_to = Statement(sa.delete(Event).where(_IS_KEPT, _EVENT.c.id <= sa.bindparam("last")))
+_now = sa.bindparam("now", type_=_EVENT.c.occurred_at.type)
+_oldest = Statement(_IN_ORDER.where(_EVENT.c.occurred_at <= _now))
+_oldest_up_to = Statement(_IN_ORDER.where(_UP_TO_LAST))
+_delete_up_to = Statement(sa.delete(Event).where(_IS_KEPT, _UP_TO_LAST))
 _set_pruned = Statement(sa.update(EventCounter).values(pruned_id=sa.bindparam("last")))
 
 
 @Transaction
 def _prune(run: Run, parameters: Mapping[str, Any]) -> list[Row]:
     ((_, pruned),) = run(LOCK_COUNTER, {})
-    kept = run(_oldest, {**parameters, "pruned": pruned})
-    # Up to the first that is to be kept: times may be out of order by a hair.
-    old = [*takewhile(lambda row: row.occurred_at < parameters["before"], kept)]
-    if old:
-        run(_set_pruned, {"last": old[-1].id})
-        run(_delete_up_to, {"pruned": pruned, "last": old[-1].id})
-    return old
+    kept = {**parameters, "pruned": pruned}
+    # Up to the first that is to be kept, whatever a clock that was behind wrote above it. One that
+    # was ahead says nothing: its events go with the next that is old.
+    old = [*takewhile(lambda row: row.occurred_at < parameters["before"], run(_oldest, kept))]
+    if not old:
+        return []
+    # Events of the future among them make more than a batch.
+    gone = run(_oldest_up_to, {**kept, "last": old[-1].id})
+    run(_set_pruned, {"last": gone[-1].id})
+    run(_delete_up_to, {"pruned": pruned, "last": gone[-1].id})
+    return gone
 
 
 def prune(before: datetime, *, batch: int) -> int:
@@ -106,7 +114,8 @@ def prune(before: datetime, *, batch: int) -> int:
     Returns: how many; fewer than `batch` when no more are left.
     """
     number()
-    return len(execute(_prune, {"before": before, "limit": batch}))
+    asked = {"before": before, "now": datetime.now(UTC), "limit": batch}
+    return len(execute(_prune, asked))
 
 
 def next_after(after: int) -> Row | None:

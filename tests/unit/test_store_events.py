@@ -282,6 +282,47 @@ def test_young_events_are_kept() -> None:
     assert [(event.id, event.ext_id) for event in feed(after=3)] == [(4, "young")]
 
 
+def _occurred(**days_ago: float) -> None:
+    """Give events, named by their ids as `e1`, other times."""
+    with db.engine.begin() as connection:
+        for name, days in days_ago.items():
+            moment = datetime.now(UTC) - timedelta(days=days)
+            event = sa.update(Event).where(Event.id == int(name.removeprefix("e")))
+            connection.execute(event.values(occurred_at=moment))
+
+
+def _pruned() -> int:
+    """How many are gone, two at a time, of what is older than two days."""
+    before, count = datetime.now(UTC) - timedelta(days=2), 0
+    while batch := events.prune(before, batch=2):
+        count += batch
+    return count
+
+
+def test_events_of_the_future_go_with_the_old_one_that_follows() -> None:
+    """Written while a clock was wrong: they say nothing of how old they are."""
+    _made_old(6)
+    _occurred(e1=-900, e3=-1, e4=-900, e5=-900)
+    assert _pruned() == 6
+
+
+def test_an_event_of_the_future_stays_until_an_old_one_follows() -> None:
+    _made_old(3)
+    _occurred(e3=-900)
+    assert _pruned() == 2
+    link(ext_id="young")
+    assert [event.id for event in feed(after=2)] == [3, 4]
+    assert _pruned() == 0
+
+
+@pytest.mark.parametrize("days", [1, -900])
+def test_an_event_of_long_ago_takes_no_young_one_with_it(days: float) -> None:
+    """A clock that was behind must not take away what its neighbours say is young."""
+    _made_old(4)
+    _occurred(e1=days, e2=1, e4=20_000)
+    assert _pruned() == 0
+
+
 def test_to_ask_below_what_was_pruned_is_refused() -> None:
     _made_old(3)
     link(ext_id="young")

@@ -16,6 +16,9 @@ LOST = 25.0
 """Seconds; Patroni's smallest `ttl` is 20."""
 SWITCHED = 4.0
 REPLICA_LOST = 1.0
+LEASE_RENEWED = 4.0
+"""A replica that finds etcd back, and the primary's lease run out, follows nobody until the primary
+has one again: within `retry_timeout` and `loop_wait`."""
 REPLACED = 1.0
 NOT_READY = "not ready on a later schema"
 FAILED_OVER = 60.0
@@ -126,8 +129,8 @@ def replica_killed(cluster: Cluster, watching: Watching) -> None:
 
 
 def etcd_away(cluster: Cluster, watching: Watching) -> None:
-    """All of etcd answers nothing for 20 s."""
-    with watching(write_gap=REPLICA_LOST) as watch:
+    """All of etcd answers nothing for 20 s, as long as a lease lasts: some have run out then."""
+    with watching(write_gap=LEASE_RENEWED) as watch:
         time.sleep(1)
         primary = _leading(cluster)
         for node in cluster.nodes.values():

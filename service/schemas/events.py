@@ -20,10 +20,15 @@ FURTHER_KEYS = {
     "user.erased": ("deleted",),
 }
 """What an event of each type has beside the keys of all."""
+_FURTHER = [name for names in FURTHER_KEYS.values() for name in names]
 
 
 def representation(row: Any) -> dict[str, Any]:
-    """An event as JSON, from the store's row: exactly the keys of its type."""
+    """An event as JSON, from the store's row: exactly the keys of its type.
+
+    They are those that it has a value of, as the database's constraints hold. So goes out what a
+    later release writes, too, while this one still serves.
+    """
     event: dict[str, Any] = {
         "id": row.id,
         "type": row.type,
@@ -33,7 +38,7 @@ def representation(row: Any) -> dict[str, Any]:
     if row.provider is not None:
         event |= {"provider": row.provider, "ext_id": row.ext_id}
     event |= {"actor_id": row.actor_id, "request_id": row.request_id}
-    event |= {name: getattr(row, name) for name in FURTHER_KEYS[row.type]}
+    event |= {n: value for n in _FURTHER if (value := getattr(row, n)) is not None}
     if "changed" in event:
         event["changed"] = event["changed"].split(",")
     return event
@@ -52,7 +57,11 @@ class EventSchema(Schema):
     )
     type = ma.String(
         required=True,
-        metadata={**_said("What happened.", "association.changed"), "enum": [*FURTHER_KEYS]},
+        metadata=_said(
+            f"What happened: {', '.join(f'`{name}`' for name in FURTHER_KEYS)}. Ignore others, as "
+            "a later release may write.",
+            "association.changed",
+        ),
     )
     occurred_at = ma.DateTime(
         required=True, metadata=_said("When, in UTC.", "2026-11-26T07:00:00.123456Z")

@@ -1,16 +1,20 @@
 """GET …/events/ and …/history/, DELETE …/all/: what became of associations."""
 
 import re
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 import sqlalchemy as sa
 from flask import Flask
 from flask.testing import FlaskClient
+from jsonschema import Draft202012Validator
 
 from service.database import db
+from service.models import Event
 from service.store import admins
-from tests.support.databases import ON_ONE
+from tests.api.openapi import ADDRESS
+from tests.support.databases import ON_ONE, ON_SQLITE
 from tests.support.factories import PATH, as_admin, as_user, errors_of, external, facebook, path_of
 
 EVENTS = f"{PATH}events/"
@@ -105,6 +109,23 @@ def test_the_feed_holds_no_detail(client: FlaskClient) -> None:
     body = external(metadata={"note": "canary"})
     client.post(PATH, json=body, headers=as_user(7))
     assert "canary" not in str(ask(client, EVENTS))
+
+
+@ON_SQLITE
+def test_an_event_of_a_later_release_is_served_as_it_stands(client: FlaskClient) -> None:
+    """In a rolling upgrade it is already written while this release still serves."""
+    with client.application.app_context(), db.engine.connect() as connection:
+        connection.exec_driver_sql("PRAGMA ignore_check_constraints = ON")
+        later = {"type": "association.shared", "user_id": 7, "provider": "p", "ext_id": "e"}
+        values = sa.insert(Event).values(**later, from_user_id=8, occurred_at=datetime.now(UTC))
+        connection.execute(values)
+        connection.exec_driver_sql("PRAGMA ignore_check_constraints = OFF")
+    (event,) = ask(client, EVENTS)["events"]
+    assert later | {"from_user_id": 8} == {name: event[name] for name in (*later, "from_user_id")}
+    assert "changed" not in event
+    assert ask(client, HISTORY)["events"] == [event]
+    document = client.get(ADDRESS).get_json()
+    Draft202012Validator(document["components"]["schemas"]["Event"]).validate(event)
 
 
 def test_events_that_were_pruned_are_410(client: FlaskClient) -> None:

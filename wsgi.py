@@ -1,12 +1,19 @@
 """The WSGI entry point: `gunicorn wsgi:app`, and what `flask` finds by itself."""
 
+import signal
 import sys
 
+import click
+
 try:
+    if click.get_current_context(silent=True):
+        # A command: what ends it by Ctrl-C ends it by TERM too, as systemd and Kubernetes send it.
+        # By itself TERM would leave half a file behind, or SQLite's -wal.
+        signal.signal(signal.SIGTERM, signal.default_int_handler)
     from service import create_app
 
     app = create_app()
 except KeyboardInterrupt:
-    # Ctrl-C before a command could answer it. An exit code of 1 would say that it was done.
+    # Ctrl-C or TERM before a command could answer. An exit code of 1 would say that it was done.
     sys.stderr.write("Error: Stopped before anything was done.\n")
     sys.exit(2)

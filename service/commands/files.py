@@ -1,11 +1,9 @@
 """The files of commands: read, written as a whole, and what is said when that fails."""
 
 import os
-import signal
 import stat
 import sys
 import tempfile
-import threading
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -20,8 +18,7 @@ from service.commands.output import explanation, named, output
 def explained(when_stopped: str) -> Iterator[None]:
     """End with a sentence where files or the operator end it: `when_stopped`, by Ctrl-C or TERM."""
     try:
-        with _term_is_ctrl_c():
-            yield
+        yield
     except Unusable as error:
         raise Failure(str(error)) from None
     except BrokenPipeError:
@@ -30,19 +27,6 @@ def explained(when_stopped: str) -> Iterator[None]:
         raise Failure(explanation(error)) from None
     except KeyboardInterrupt:
         raise Failure(when_stopped) from None
-
-
-@contextmanager
-def _term_is_ctrl_c() -> Iterator[None]:
-    """By itself TERM, as systemd sends it, would leave half a file, or SQLite's -wal, behind."""
-    if threading.current_thread() is not threading.main_thread():  # signals are no business of it
-        yield
-        return
-    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)
 
 
 def opened(stack: ExitStack, file: str) -> BinaryIO:

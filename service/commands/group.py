@@ -35,6 +35,8 @@ class Group(AppGroup):
         except Unavailable as error:
             why = str(error).rstrip(".")  # libpq's words may end with one
             raise self._failure(f"The database can't do this for now: {why}.") from error
+        except KeyboardInterrupt:  # TERM too (wsgi.py)
+            raise self._failure("Stopped; it may be run again.") from None
 
 
 class _UserId(click.ParamType[int]):

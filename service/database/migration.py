@@ -53,9 +53,9 @@ def alone(url: sa.URL) -> Iterator[sa.Connection]:
     if url.get_backend_name() == "sqlite":
         # All migrations are one transaction. Python's own would not begin with the first statement.
         engine = sa.create_engine(
-            url, poolclass=sa.NullPool, connect_args={"isolation_level": None, "timeout": _PATIENCE}
+            url, poolclass=sa.NullPool, connect_args={"isolation_level": None, "timeout": _MOMENT}
         )
-        sa.event.listen(engine, "begin", lambda begun: begun.exec_driver_sql("BEGIN IMMEDIATE"))
+        sa.event.listen(engine, "begin", _begin)
         with engine.connect() as connection:
             yield connection
         return
@@ -70,8 +70,19 @@ def alone(url: sa.URL) -> Iterator[sa.Connection]:
         yield connection
 
 
-_PATIENCE = 24 * 3600  # seconds
+_MOMENT = 0.2  # seconds
 _LOCK = 0x50C1A1  # any number that nobody else locks in this database
+
+
+def _begin(connection: sa.Connection) -> None:
+    """Wait until no other process writes; not in one go, which no signal would end."""
+    while True:
+        try:
+            connection.exec_driver_sql("BEGIN IMMEDIATE")
+            return
+        except sa.exc.OperationalError as error:
+            if getattr(error.orig, "sqlite_errorcode", None) != sqlite3.SQLITE_BUSY:
+                raise
 
 
 @cache

@@ -11,15 +11,18 @@ from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 
+import psutil
 import pytest
 
+from tests.support.databases import migrate
 from tests.support.factories import PATH, as_user, facebook
 from tests.support.gunicorn import Server, environment, serving
 from tests.support.http import request
-from tests.support.processes import ROOT
+from tests.support.processes import ROOT, launch
 from tests.support.waiting import eventually
 
 ROWS = 20
+FLASK = [sys.executable, "-m", "flask"]
 
 
 def fill(server: Server) -> None:
@@ -104,16 +107,53 @@ def test_what_a_killed_service_left_behind_the_next_start_picks_up(tmp_path: Pat
 def test_a_command_closes_the_file(tmp_path: Path) -> None:
     environ = environment(tmp_path)
     for arguments in (["db", "upgrade"], ["admins", "grant", "7"]):
-        subprocess.run(
-            [sys.executable, "-m", "flask", *arguments], cwd=ROOT, env=environ, check=True
+        subprocess.run([*FLASK, *arguments], cwd=ROOT, env=environ, check=True)
+    assert not wal(tmp_path).exists()
+
+
+def test_a_command_that_is_stopped_closes_the_file(tmp_path: Path) -> None:
+    database = tmp_path / "social.db"
+    migrate(f"sqlite:///{database}")
+    with closing(sqlite3.connect(database, isolation_level=None)) as connection:
+        connection.execute(
+            "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 50000) "
+            "INSERT INTO social_event (id, type, occurred_at, user_id, provider, ext_id) "
+            "SELECT i, 'association.created', '2020-01-01 00:00:00', 1, 'p', 'e' FROM n"
         )
+        connection.execute("UPDATE social_event_counter SET last_id = 50000")
+    pruning = launch([*FLASK, "events", "prune"], environment(tmp_path), tmp_path / "output")
+    eventually(lambda: pruned(database) > 0, 30)
+    pruning.terminate()
+    assert pruning.wait(10) == 1
+    assert (tmp_path / "output").read_text() == "Error: Stopped; it may be run again.\n"
+    assert not wal(tmp_path).exists()
+    assert 0 < pruned(database) < 50_000
+
+
+def pruned(database: Path) -> int:
+    with closing(sqlite3.connect(database)) as connection:
+        found: int = connection.execute("SELECT pruned_id FROM social_event_counter").fetchone()[0]
+        return found
+
+
+def test_an_upgrade_that_waits_for_another_can_be_stopped(tmp_path: Path) -> None:
+    database = tmp_path / "social.db"
+    with closing(sqlite3.connect(database, isolation_level=None)) as other:
+        other.execute("PRAGMA journal_mode = WAL")
+        other.execute("BEGIN IMMEDIATE")
+        waiting = launch([*FLASK, "db", "upgrade"], environment(tmp_path), tmp_path / "output")
+        files = psutil.Process(waiting.pid).open_files
+        eventually(lambda: str(database) in [file.path for file in files()], 30)
+        waiting.terminate()
+        assert waiting.wait(10) == 1
+    assert "Traceback" not in (tmp_path / "output").read_text()
     assert not wal(tmp_path).exists()
 
 
 def test_a_backup_of_a_running_service_holds_everything(tmp_path: Path) -> None:
     with serving(tmp_path, WEB_CONCURRENCY="1") as server:
         fill(server)
-        command = [sys.executable, "-m", "flask", "db", "backup", str(tmp_path / "backup.db")]
+        command = [*FLASK, "db", "backup", str(tmp_path / "backup.db")]
         subprocess.run(command, cwd=ROOT, env=server.environ, check=True)
         (tmp_path / "restored").mkdir()
         shutil.copy(tmp_path / "backup.db", tmp_path / "restored" / "social.db")

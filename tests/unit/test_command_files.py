@@ -5,7 +5,6 @@ import sqlite3
 import subprocess
 import sys
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -204,11 +203,3 @@ def test_a_database_that_is_not_migrated_is_a_sentence(tmp_path: Path) -> None:
         result = runs(app.test_cli_runner())(lines(facebook()))
     assert (result.exit_code, result.stdout) == (2, "")
     assert "flask db upgrade" in result.stderr
-
-
-@ON_ONE
-def test_a_command_may_run_where_no_signal_arrives(app: Flask, runner: FlaskCliRunner) -> None:
-    with ThreadPoolExecutor() as threads:
-        assert (
-            threads.submit(runner.invoke, args=["associations", "export"]).result().exit_code == 0
-        )

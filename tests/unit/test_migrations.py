@@ -1,10 +1,12 @@
 """The migrations go up, down and up again, and make what the models say."""
 
 import re
+import sqlite3
 import subprocess
 import sys
 import threading
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -202,6 +204,15 @@ def test_an_upgrade_waits_for_one_that_is_under_way(empty_url: str) -> None:
         assert not is_through.wait(0.5)
     assert is_through.wait(5)
     other.join()
+
+
+def test_an_upgrade_does_not_wait_for_what_waiting_does_not_mend(tmp_path: Path) -> None:
+    url = sa.make_url(f"sqlite:///{tmp_path}/social.db")
+    with closing(sqlite3.connect(tmp_path / "social.db")) as connection:
+        connection.execute("PRAGMA journal_mode = WAL")
+    (tmp_path / "social.db-wal").mkdir()
+    with migration.alone(url) as found, pytest.raises(sa.exc.OperationalError, match="open"):
+        found.begin()
 
 
 def test_an_index_that_takes_long_may_be_made_before(postgresql_url: str) -> None:

@@ -17,7 +17,7 @@ from service.database import Unavailable
 from service.schemas.moments import timestamp
 from service.schemas.patterns import LARGEST_ID
 from service.store import events, webhooks
-from service.store.numbering import counter
+from service.store.numbering import counter, number_at_leisure
 
 PRUNED_AT_ONCE = 1_000
 PAUSE = 0.02  # seconds between two batches, for those who wait to write
@@ -46,6 +46,8 @@ def deliver(once: bool) -> None:
     With --once: exit code 0 when all of it is delivered, else 1.
     """
     _required_addresses()
+    if once:
+        number_at_leisure()
     raise click.exceptions.Exit(0 if asyncio.run(_deliver(once)) else 1)
 
 
@@ -74,6 +76,7 @@ def status() -> None:
 
 
 def _print_status(url: str) -> None:
+    number_at_leisure()  # so that all are counted
     state, backlog = webhooks.state(url), webhooks.backlog(url)
     row = {**state._asdict(), **backlog._asdict()}
     times = {name: value and timestamp(value) for name, value in row.items() if name in _TIMES}

@@ -15,7 +15,7 @@ from service.models import AdminGrant, Association, Event
 from service.store import events
 from service.store.associations import DETAILED
 from service.store.events import Row
-from service.store.numbering import LOCK_COUNTER
+from service.store.numbering import LOCK_COUNTER, number_at_leisure
 from service.store.recording import Origin
 
 _HAS = sa.bindparam("of_user_id", type_=sa.BigInteger)
@@ -152,6 +152,7 @@ _granted = Statement(sa.select(AdminGrant.granted_at).where(AdminGrant.user_id =
 def stored(user_id: int) -> Stored:
     """What `erase` would delete."""
     of_user = {"of_user_id": user_id}
+    number_at_leisure()
     found: list[Row] = []
     page: Sequence[Row] = events.history(user_id, before=_LARGEST, limit=_PAGE)
     while page:

@@ -1,13 +1,13 @@
 """Associations as the store takes them, and as they lie in the table."""
 
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 import sqlalchemy as sa
 
 from service.database import db, execute
 from service.database.statements import Statement
-from service.models import Association
+from service.models import Association, Event
 from service.store import associations, events
 from service.store.recording import Origin
 from tests.support.factories import UNSET, facebook
@@ -63,3 +63,19 @@ def feed(after: int = 0, limit: int = 500) -> list[Any]:
 
 def types() -> list[str]:
     return [event.type for event in feed()]
+
+
+def write_without_ids(count: int) -> None:
+    """Events that nobody has read yet, as after an import."""
+    events_of_7 = [
+        {
+            "type": "association.deleted",
+            "occurred_at": datetime.now(UTC),
+            "user_id": 7,
+            "provider": "facebook",
+            "ext_id": f"fb-{number}",
+        }
+        for number in range(count)
+    ]
+    with db.engine.begin() as connection:
+        connection.execute(sa.insert(Event), events_of_7)

@@ -12,10 +12,10 @@ from flask import Flask
 
 from service.commands import events as commands
 from service.database import Unavailable, db
-from service.models import Event
+from service.models import Event, EventCounter, Webhook
 from service.store import events, numbering, webhooks
 from tests.support.receiver import SECRET, Receiver
-from tests.support.stored import link
+from tests.support.stored import link, write_without_ids
 
 Run = Callable[..., Result]
 
@@ -45,6 +45,20 @@ def test_once_delivers_what_is_there(run: Run, receiver: Receiver, other: Receiv
 def test_once_is_1_when_something_is_left(run: Run, other: Receiver) -> None:
     other.answer = lambda _: 500
     assert run("deliver", "--once").exit_code == 1
+
+
+def test_once_gives_all_their_ids_first_as_after_an_import(
+    run: Run, receiver: Receiver, other: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(numbering, "NUMBERING_TIME", -1)  # what one call takes is over at once
+    write_without_ids(numbering.MOST_NUMBERED)
+    assert [line["undelivered"] for line in lines(run("status"))] == [1_003, 1_003]
+    with db.engine.begin() as connection:
+        connection.execute(sa.update(Event).values(id=None))
+        connection.execute(sa.update(EventCounter).values(last_id=0))
+        connection.execute(sa.update(Webhook).values(acknowledged_id=1_001))
+    assert run("deliver", "--once").exit_code == 0
+    assert (receiver.ids(), other.ids()) == ([1_002, 1_003], [1_002, 1_003])
 
 
 @pytest.mark.parametrize("command", [["deliver"], ["replay", "--after", "0"]])

@@ -17,7 +17,7 @@ from service.database import Unavailable, db, execute
 from service.models import Event
 from service.store import associations, events, numbering, transfers, users
 from tests.support.databases import ON_POSTGRESQL, in_context, postgresql
-from tests.support.stored import BY, feed, link, types
+from tests.support.stored import BY, feed, link, types, write_without_ids
 
 
 @pytest.fixture(autouse=True)
@@ -133,21 +133,6 @@ def test_the_feed_is_read_in_pages() -> None:
     for number in range(5):
         link(ext_id=f"fb-{number}")
     assert [event.id for event in feed(after=1, limit=2)] == [2, 3]
-
-
-def write_without_ids(count: int) -> None:
-    events_of_7 = [
-        {
-            "type": "association.deleted",
-            "occurred_at": datetime.now(UTC),
-            "user_id": 7,
-            "provider": "facebook",
-            "ext_id": f"fb-{number}",
-        }
-        for number in range(count)
-    ]
-    with db.engine.begin() as connection:
-        connection.execute(sa.insert(Event), events_of_7)
 
 
 def newest_id() -> int | None:

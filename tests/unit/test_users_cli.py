@@ -10,7 +10,7 @@ from flask.testing import FlaskCliRunner
 
 from service.store import admins, associations, events, numbering, users
 from tests.support.factories import external, facebook, shown
-from tests.support.stored import BY, link
+from tests.support.stored import BY, link, write_without_ids
 
 Run = Callable[..., Any]
 
@@ -47,6 +47,14 @@ def test_export_holds_all_that_is_stored_about_the_user(run: Run) -> None:
     ]
     assert stored.admin_since is not None
     assert document["admin_since"].startswith(f"{stored.admin_since:%Y-%m-%dT%H:%M:%S.%f}")
+
+
+def test_export_gives_events_their_ids_however_many_there_are(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(numbering, "NUMBERING_TIME", -1)  # what one call takes is over at once
+    write_without_ids(numbering.MOST_NUMBERED + 1)
+    assert len(run("export", "7")["events"]) == numbering.MOST_NUMBERED + 1
 
 
 def test_export_of_nobody_is_empty(run: Run) -> None:

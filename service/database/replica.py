@@ -36,21 +36,27 @@ QUIET = 2.0
 
 logger = logging.getLogger(__name__)
 
-# Any role may ask these. Whether a replica receives says little: one that catches up receives what
-# is old, and one that can't follow connects again and again.
+# Any role may ask these. A replica's is its primary's (and so is that of a copy which then went its
+# own way).
+_DATABASE = """
+SELECT (SELECT system_identifier FROM pg_control_system()) || '/' ||
+       (SELECT oid FROM pg_database WHERE datname = current_database()) AS database,
+"""
+# Whether a replica receives says little: one that catches up receives what is old, and one that
+# can't follow connects again and again.
 _state = Statement(
-    sa.text("""
-SELECT CASE WHEN pg_is_in_recovery()
+    sa.text(f"""{_DATABASE}
+       CASE WHEN pg_is_in_recovery()
             THEN coalesce(extract(epoch FROM now() - pg_last_xact_replay_timestamp()), 'Infinity')
             ELSE 0 END::float8 AS age,
        coalesce(pg_wal_lsn_diff(pg_last_wal_replay_lsn(), '0/0'), 0)::bigint AS replayed,
        pg_postmaster_start_time() AS server
-""").columns(*map(sa.column, ("age", "replayed", "server")))
+""").columns(*map(sa.column, ("database", "age", "replayed", "server")))
 )
-_written = Statement(
-    sa.text("SELECT pg_wal_lsn_diff(pg_current_wal_flush_lsn(), '0/0')::bigint AS written").columns(
-        sa.column("written")
-    )
+_primary = Statement(
+    sa.text(
+        f"{_DATABASE} pg_wal_lsn_diff(pg_current_wal_flush_lsn(), '0/0')::bigint AS written"
+    ).columns(*map(sa.column, ("database", "written")))
 )
 
 
@@ -119,6 +125,7 @@ class Replica:
         self._breaker = Breaker()
         # Of each, known by its start: all that was written until then it has, as any thread saw.
         self._has_all_until: dict[datetime, float] = {}
+        self._database: str | None = None  # the primary's, once it has answered
 
     def run(
         self, statement: Statement, parameters: Mapping[str, Any], *, though_behind: bool = False
@@ -169,15 +176,21 @@ class Replica:
             (state,) = self._connection.run(_state, {})
         until = max(self._has_all_until.get(state.server, -math.inf), now - max(state.age, 0.0))
         allowed = LAG
-        if now - until > QUIET:
-            written = _written_by_primary()
-            if written is None:
+        if self._database != state.database or now - until > QUIET:
+            primary = _ask_primary()
+            if primary is None:
                 allowed = FAILOVER
-            elif written <= state.replayed:
-                until = now
+            else:
+                self._database = primary.database
+                until = now if primary.written <= state.replayed else until
+        self._check(state.database)
         self._has_all_until[state.server] = until
         self.seen.is_behind = now - until > allowed
         self.seen.looked = now
+
+    def _check(self, database: str) -> None:
+        if self._database not in (None, database):
+            raise psycopg.OperationalError("it is not of the database that DATABASE_URL names")
 
     def _out_of_use(self, why: str) -> None:
         metrics.REPLICA_FALLBACKS.inc()
@@ -186,11 +199,10 @@ class Replica:
             logger.warning("the replica is not read", extra={"reason": why})
 
 
-def _written_by_primary() -> int | None:
-    """How much, as a place in its log; None when it doesn't answer within a moment."""
+def _ask_primary() -> Any:
+    """Which database it is, and how much is written; None when it doesn't answer in a moment."""
     try:
         with deadline.within(MOMENT):
-            (row,) = run_on(current_app.extensions["database"].connection, _written, {})
+            return run_on(current_app.extensions["database"].connection, _primary, {})[0]
     except Unavailable:
         return None
-    return int(row.written)

@@ -1,5 +1,6 @@
 """With a real standby, for which every commit waits."""
 
+import math
 import os
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -127,6 +128,9 @@ def test_lists_are_read_on_the_standby_and_go_on_without_the_primary(
 
         link(ext_id="first", show_in_profile=True)
         eventually(lambda: listed() == 1 and stands_by())
+        app.extensions["replica"]._database = "another, which both took the place of"
+        app.extensions["replica"].seen.looked = -math.inf
+        assert stands_by()
 
         both.ask("SELECT pg_wal_replay_pause()", of=both.standby)
         link(ext_id="second", show_in_profile=True)

@@ -14,6 +14,7 @@ from flask import Flask
 
 from service import create_app
 from service.database import Unavailable, db, replica
+from service.database.breaker import Breaker
 from service.database.timeouts import BUDGET
 from service.store import admins, associations
 from tests.support.broken_network import Line, line_to
@@ -58,9 +59,13 @@ def two(server: str) -> Iterator[Two]:
         in_context(app, lambda: db.engine.dispose())
 
 
+CHECK = replica.Replica._check
+
+
 @pytest.fixture(scope="module")
 def module_s_two(postgresql_url: str) -> Iterator[Two]:
-    with two(postgresql_url) as found:
+    with pytest.MonkeyPatch.context() as patch, two(postgresql_url) as found:
+        patch.setattr(replica.Replica, "_check", lambda *_: None)
         yield found
 
 
@@ -106,6 +111,20 @@ def test_its_trouble_is_logged_once_and_counted(
     assert logged.count("the replica is not read") == 1
     assert logged.count("the replica is read again") == 1
     assert "social_replica_fallbacks_total" in both.app.test_client().get("/metrics").text
+
+
+def test_one_of_another_database_is_not_read(
+    both: Two, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """Such as that of another installation: migrated, and with other users' links."""
+    monkeypatch.setattr(replica.Replica, "_check", CHECK)
+    server: replica.Replica = both.app.extensions["replica"]
+    server.close()
+    assert both.found() == ["on-primary"]
+    assert "it is not of the database that DATABASE_URL names" in capfd.readouterr().err
+    both.primary.cut()
+    monkeypatch.setattr(server, "_breaker", Breaker())  # it may be tried again at once
+    assert both.found() == 503
 
 
 def test_one_that_is_not_migrated_is_passed_over(both: Two) -> None:

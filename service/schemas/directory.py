@@ -1,6 +1,5 @@
 """What admins may ask about many associations at once, and what goes back."""
 
-from collections.abc import Mapping
 from typing import Any, ClassVar
 
 from marshmallow import Schema, ValidationError, validates_schema
@@ -47,7 +46,7 @@ class LookupSchema(RequestSchema):
     Positions in the lists, in refusals, begin at 0.
     """
 
-    forms: ClassVar[Mapping[str, tuple[str, ...]]] = {
+    forms: ClassVar = {
         "ByIdentity": ("provider", "ext_ids"),
         "ByUser": ("user_ids",),
     }

@@ -1,6 +1,5 @@
 """What to give to which user: one association, or all."""
 
-from collections.abc import Mapping
 from typing import Any, ClassVar
 
 from marshmallow import ValidationError, post_load, validates_schema
@@ -29,8 +28,8 @@ class TransferSchema(RequestSchema):
     is answered, and of all, what is left.
     """
 
-    forms: ClassVar[Mapping[str, tuple[str, ...]]] = {"OfPair": _PAIR, "OfAll": ("all",)}
-    unset: ClassVar[Mapping[str, Any]] = {"all": False}
+    forms: ClassVar = {"OfPair": _PAIR, "OfAll": ("all",)}
+    unset: ClassVar = {"all": False}
 
     user_id = fields.UserId(required=True)
     to_user_id = fields.UserId(required=True, metadata={"examples": [9, "9"]})

@@ -14,6 +14,9 @@ from marshmallow import fields as ma
 
 from service.schemas import fields, providers
 from service.schemas.fields import Json
+from service.schemas.requests import RequestSchema
+
+_NOTHING = RequestSchema()
 
 
 def _name(schema: Any) -> str:
@@ -48,15 +51,16 @@ class Schemas(MarshmallowPlugin):
         if found is None:  # no schema of marshmallow's
             return None
         schema = resolve_schema_instance(schema)
-        found |= getattr(schema, "json_schema", {})
+        demands = schema if isinstance(schema, RequestSchema) else _NOTHING
+        found |= demands.json_schema
         about = {"description": inspect.cleandoc(type(schema).__doc__ or name)}
-        if hasattr(schema, "forms"):
-            return about | {"oneOf": list(self._forms(name, schema, found))}
+        if demands.forms:
+            return about | {"oneOf": list(self._forms(name, demands, found))}
         if not providers.UNSET.keys() & schema.fields:
             return about | found
-        return about | {"oneOf": list(self._branches(name, schema, found))}
+        return about | {"oneOf": list(self._branches(name, schema, demands, found))}
 
-    def _forms(self, name: str, schema: Any, whole: Json) -> Iterator[str]:
+    def _forms(self, name: str, schema: RequestSchema, whole: Json) -> Iterator[str]:
         """Register a component for each form that a body may have; yield their names."""
         of_forms = {n for names in schema.forms.values() for n in names}
         for title, names in schema.forms.items():
@@ -64,15 +68,16 @@ class Schemas(MarshmallowPlugin):
             properties = {n: p for n, p in whole["properties"].items() if n not in others}
             required = [*whole.get("required", ()), *names]
             form = {**whole, "properties": properties, "required": required}
-            unset = getattr(schema, "unset", {})
-            _admit(form, {n: value for n, value in unset.items() if n in others})
+            _admit(form, {n: value for n, value in schema.unset.items() if n in others})
             self.spec.components.schema(f"{name}{title}", form)
             yield f"{name}{title}"
 
-    def _branches(self, name: str, schema: Schema, whole: Json) -> Iterator[str]:
+    def _branches(
+        self, name: str, schema: Schema, demands: RequestSchema, whole: Json
+    ) -> Iterator[str]:
         """Register a component for each kind of provider; yield their names."""
-        listed = self.listed if getattr(schema, "takes_listed_providers_only", False) else ()
-        for title, condition, details in _kinds(frozenset(listed)):
+        listed = self.listed if demands.takes_listed_providers_only else frozenset[str]()
+        for title, condition, details in _kinds(listed):
             others = {n: unset for n, unset in providers.UNSET.items() if n not in details}
             properties = {n: p for n, p in whole["properties"].items() if n not in others}
             properties["provider"] = properties["provider"] | condition
@@ -81,7 +86,7 @@ class Schemas(MarshmallowPlugin):
                 branch["required"] = list(properties)
             else:
                 _admit(branch, others)
-            if getattr(schema, "needs_a_detail", False):
+            if demands.needs_a_detail:
                 one_of_them = {"anyOf": [{"required": [name]} for name in details]}
                 branch["dependentSchemas"] = {"provider": one_of_them}  # generators skip it
             self.spec.components.schema(f"{name}{title}", branch)

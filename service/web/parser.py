@@ -8,6 +8,7 @@ from marshmallow import RAISE, Schema, ValidationError
 from webargs.flaskparser import FlaskParser
 
 from service.schemas.fields import Message, canonical_id
+from service.schemas.requests import RequestSchema
 from service.web import edge, errors, reading
 from service.web.errors import Entry, Problem
 from service.web.reading import Errors
@@ -49,7 +50,7 @@ class StrictParser(FlaskParser):
         """The body; and no query with it."""
         unwanted, repeated = reading.read_query(req)
         found = _with_path_user(reading.read_json(req, reading.read_body(req)), req)
-        if getattr(schema, "takes_listed_providers_only", False):
+        if isinstance(schema, RequestSchema) and schema.takes_listed_providers_only:
             found = with_listed_provider(found)
         return self._unless(_unknown(unwanted) | repeated, found, schema)
 

@@ -1,7 +1,6 @@
 """Schemas and fields without HTTP: what holds for fields that are not there yet."""
 
 from copy import deepcopy
-from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -21,6 +20,7 @@ from service.schemas.fields import Message
 from service.schemas.metadata import Metadata
 from service.schemas.moments import Moment
 from service.schemas.transfers import All
+from tests.support.factories import event
 
 GOOD: dict[type[fields.Field], Any] = {
     fields.UserId: 7,
@@ -125,15 +125,7 @@ def test_a_list_is_as_long_as_what_it_is_made_of() -> None:
 
 
 def test_a_list_of_events_is_as_long_as_what_it_is_made_of() -> None:
-    event = Row(
-        **PAIR,
-        id=17,
-        type="association.created",
-        occurred_at=datetime.now(UTC),
-        actor_id=None,
-        request_id=None,
-    )
-    assert len(EventSchema(many=True).dump([event, event])) == 2
+    assert len(EventSchema(many=True).dump([event(), event()])) == 2
 
 
 def test_all_that_is_wrong_is_reported_at_once() -> None:

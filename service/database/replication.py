@@ -45,18 +45,22 @@ class Fenced(Transaction):
 
     Args:
         if_found: rows alone are; that there are none acknowledges nothing.
+        is_repeated: it gave no rows before, and is run again for the fence alone.
     """
 
-    def __init__(self, statement: Statement, *, if_found: bool = False) -> None:
+    def __init__(
+        self, statement: Statement, *, if_found: bool = False, is_repeated: bool = False
+    ) -> None:
         super().__init__(self._run_both)
         self._statement = statement
         self._if_found = if_found
+        self._is_repeated = is_repeated
 
     def run(self, cursor: Any, dialect: sa.Dialect, parameters: Mapping[str, Any]) -> list[Any]:
         # SQLite has no replica, and a transaction there would wait for whoever writes.
         if dialect.name == "postgresql":
             return super().run(cursor, dialect, parameters)
-        return self._statement.run(cursor, dialect, parameters)
+        return [] if self._is_repeated else self._statement.run(cursor, dialect, parameters)
 
     def _run_both(self, run: Run, parameters: Mapping[str, Any]) -> list[Any]:
         rows = run(self._statement, parameters)

@@ -101,7 +101,7 @@ _delete = Recorded(
     "association.deleted",
 )
 _look_up_for_sure = Fenced(LOOK_UP)
-_delete_for_sure = Fenced(_delete)
+_delete_for_sure = Fenced(_delete, is_repeated=True)
 
 
 @cache

@@ -54,6 +54,14 @@ def test_change_delete_and_list_are_one_statement_each() -> None:
     assert len(changes(seen)) == 3
 
 
+@ON_SQLITE
+def test_on_sqlite_to_delete_nothing_is_one_statement() -> None:
+    """There is no fence to run it again for."""
+    with watching() as seen, pytest.raises(associations.NotFound):
+        associations.delete(7, "facebook", "fb-1", by=BY)
+    assert len(changes(seen)) == 1
+
+
 def test_a_look_up_of_many_is_one_statement() -> None:
     with watching() as seen:
         directory.of_identities("facebook", [f"fb-{number}" for number in range(500)])

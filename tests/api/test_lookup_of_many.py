@@ -258,6 +258,17 @@ def test_refusals_come_in_their_order(client: FlaskClient, first: int) -> None:
 
 
 @ON_ONE
+def test_the_document_says_what_to_do_where_long_ones_do_not_fit(client: FlaskClient) -> None:
+    longest = {"provider": "facebook", "ext_ids": [f"{n:0255}" for n in range(500)]}
+    answer = client.post(LOOKUP, json=longest, headers=as_admin())
+    assert (answer.status_code, errors_of(answer)) == (413, {None: "too_large"})
+    document = client.get(openapi.ADDRESS).get_json()
+    form = document["components"]["schemas"]["LookupByIdentity"]
+    assert "64 KiB (413): send fewer" in form["properties"]["ext_ids"]["description"]
+    ask(client, **longest | {"ext_ids": longest["ext_ids"][:250]})
+
+
+@ON_ONE
 @pytest.mark.parametrize(
     ("body", "expected"),
     [

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import psutil
 
@@ -84,20 +85,20 @@ def stack(
         defect: one that `wrapper` plants.
     """
     with tempfile.TemporaryDirectory(prefix="social-chaos-") as name:
-        settings = {"WEB_CONCURRENCY": str(WORKERS)} | settings
+        environ: dict[str, Any] = {"WEB_CONCURRENCY": str(WORKERS), **settings}
         if defect:
-            settings["CHAOS_DEFECT"] = defect
+            environ["CHAOS_DEFECT"] = defect
         url = database_url or f"sqlite:///{name}/social.db"
         with gunicorn.serving(
             Path(name),
             *options,
-            app="tests.chaos.wrapper:app" if "CHAOS_DEFECT" in settings else "wsgi:app",
+            app="tests.chaos.wrapper:app" if "CHAOS_DEFECT" in environ else "wsgi:app",
             binds_itself=True,  # as in production
             patience=15,
             DATABASE_URL=url,
-            **settings,
+            **environ,
         ) as server:
             running = Stack(url, server)
             # The first worker answers while the others are still to come.
-            eventually(lambda: len(running.workers()) == int(settings["WEB_CONCURRENCY"]))
+            eventually(lambda: len(running.workers()) == int(environ["WEB_CONCURRENCY"]))
             yield running

@@ -15,6 +15,7 @@ from flask import current_app
 
 from service import create_app, database
 from service.database import db, migration, replication
+from service.database.statements import Statement
 from service.store.recording import Recorded
 
 Start = Callable[..., Any]
@@ -147,7 +148,7 @@ def no_retries(app: Wsgi) -> Wsgi:
 
 def no_fence(app: Wsgi) -> Wsgi:
     """What is found stored is acknowledged, on however few machines it is."""
-    type(replication.FENCE).run = lambda *_: []
+    type(replication.FENCE).run = lambda *_: []  # type: ignore[method-assign]
     return app
 
 
@@ -155,7 +156,7 @@ def readyz_by_equality(app: Wsgi) -> Wsgi:
     """Ready at this release's own migration only."""
     shortcoming = migration.shortcoming
 
-    def equality(run: migration.Run) -> str | None:
+    def equality(run: Callable[[Statement], list[Any]]) -> str | None:
         newest = migration._newest(current_app.config["MIGRATIONS"])
         return shortcoming(run) or (migration.current(run) != newest and "a later schema") or None
 
@@ -195,7 +196,7 @@ def number_at_insert(app: Wsgi) -> Wsgi:
 
     def numbered(self: Any, of_pair: Any) -> dict[str, Any]:
         # What comes first in a list is evaluated first.
-        number = {
+        number: dict[str, Any] = {
             "seq": sa.literal_column("nextval('social_event_seq_seq')"),
             "id": sa.literal_column("currval('social_event_seq_seq')"),
         }

@@ -5,6 +5,8 @@ import json
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
+from typing import Any
 
 from tests.cluster.cluster import Cluster
 from tests.support.waiting import eventually
@@ -51,8 +53,8 @@ def _configure(cluster: Cluster, **settings: object) -> None:
     )
 
 
-def _replace(cluster: Cluster, app: str = "wsgi:app", **settings: str) -> None:
+def _replace(cluster: Cluster, app: str = "wsgi:app", **settings: Any) -> None:
     for instance in cluster.instances.values():
         instance.stop()
         instance.start(app=app, **settings)
-        eventually(lambda name=instance.name: cluster.balancer.is_ready(name), 10)
+        eventually(partial(cluster.balancer.is_ready, instance.name), 10)

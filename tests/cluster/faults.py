@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager, suppress
+from functools import partial
 
 import psycopg
 
@@ -161,7 +162,7 @@ def upgrade(cluster: Cluster, watching: Watching) -> None:
             instance.stop()
             instance.start()
             cluster.balancer.undrain(instance.name)
-            eventually(lambda name=instance.name: cluster.balancer.is_ready(name), 10)
+            eventually(partial(cluster.balancer.is_ready, instance.name), 10)
         watch.wait_until_written(10)
         cluster.is_old = False
 
@@ -179,5 +180,5 @@ def rolling_restart(cluster: Cluster, watching: Watching) -> None:
             watch.report.check(ready == {200}, NOT_READY, ready)
             instance.stop()
             instance.start()
-            eventually(lambda name=instance.name: cluster.balancer.is_ready(name), 10)
+            eventually(partial(cluster.balancer.is_ready, instance.name), 10)
         watch.wait_until_written(10)

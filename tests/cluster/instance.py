@@ -8,6 +8,7 @@ import subprocess
 import sys
 import urllib.error
 import urllib.request
+from functools import partial
 from pathlib import Path
 
 from tests.cluster import pids
@@ -98,7 +99,7 @@ class HAProxy:
 
     def start(self) -> None:
         environ = {"PATH": os.environ["PATH"]}
-        command = [HAPROXY, "-db", "-f", self._directory / "haproxy.cfg"]
+        command: list[str | Path] = [HAPROXY, "-db", "-f", self._directory / "haproxy.cfg"]
         process = launch(command, environ, self._directory / "log")
         self._pid_file.write_text(f"{process.pid}\n")
 
@@ -110,7 +111,10 @@ class HAProxy:
         """Give it nothing new, and wait until it is done with what it has."""
         for backend in BACKENDS:
             self._command(f"set server {backend}/{instance} state drain")
-            eventually(lambda at=backend: self._state(instance, at)["scur"] == "0", 10)
+            eventually(partial(self._is_idle, instance, backend), 10)
+
+    def _is_idle(self, instance: str, backend: str) -> bool:
+        return self._state(instance, backend)["scur"] == "0"
 
     def undrain(self, instance: str) -> None:
         for backend in BACKENDS:

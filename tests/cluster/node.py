@@ -115,7 +115,11 @@ class Node:
 
     def switch_over(self) -> None:
         """Hand the lead over, as docs/cluster.md has it, from this node's command line."""
-        command = [PROGRAMS / "patronictl", "-c", self._directory / "etc/patroni.yml"]
+        command: list[str | Path] = [
+            PROGRAMS / "patronictl",
+            "-c",
+            self._directory / "etc/patroni.yml",
+        ]
         done = subprocess.run(
             as_postgres(*command, "switchover", "--force"),
             env=self._place.environ(self.name),

@@ -19,7 +19,7 @@ from tests.support import tokens
 
 AUDIENCE, ISSUER = "social", "https://platform.example"
 ALGORITHMS = ("RS256", "ES256", "EdDSA")
-_TO_JWK = {"RS256": RSAAlgorithm, "ES256": ECAlgorithm, "EdDSA": OKPAlgorithm}
+_TO_JWK: dict[str, Any] = {"RS256": RSAAlgorithm, "ES256": ECAlgorithm, "EdDSA": OKPAlgorithm}
 
 
 def private(algorithm: str, name: str = "1", bits: int = 2048) -> Any:

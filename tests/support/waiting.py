@@ -17,7 +17,9 @@ def becomes(look: Callable[[], Seen], seconds: float, every: float = 0.01) -> Se
 
 
 def eventually(
-    look: Callable[[], Seen], seconds: float = 5, otherwise: Callable[[], str] | None = None
+    look: Callable[[], Seen | None],
+    seconds: float = 5,
+    otherwise: Callable[[], str] | None = None,
 ) -> Seen:
     """Wait until there is something true to see; fail when there isn't, saying `otherwise()`."""
     seen = becomes(look, seconds)

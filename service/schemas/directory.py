@@ -55,8 +55,8 @@ class LookupSchema(RequestSchema):
     ext_ids = Distinct(
         fields.ExtId(),
         most=MOST_IDENTITIES,
-        description="Whose are these at `provider`? Long ones may not fit into a body, which has at "
-        "most 64 KiB (413): send fewer at once then.",
+        description="Whose are these at `provider`? Long ones may not all fit into a body, which "
+        "has at most 64 KiB (413): send fewer at once then.",
         example=["fb-1024", "fb-1025"],
     )
     user_ids = Distinct(

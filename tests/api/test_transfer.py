@@ -172,6 +172,13 @@ def test_a_repetition_is_answered_also_at_the_cap(capped: FlaskClient, kept: int
     assert transfer(capped, ALL).status_code == 200
 
 
+def test_a_pair_of_neither_is_404_also_at_the_cap(capped: FlaskClient) -> None:
+    """Nothing would go, so nobody would have too many."""
+    for number in range(2):
+        transfer(capped, ONE | {"ext_id": f"fb-{number}"})
+    assert transfer(capped, ONE | {"ext_id": "nobody's"}).status_code == 404
+
+
 def test_from_a_user_over_the_cap_one_goes(make_app: Callable[..., Flask]) -> None:
     client = make_app(MAX_ASSOCIATIONS_PER_USER="1").test_client()
     with make_app().app_context():

@@ -3,7 +3,6 @@
 Every function may raise `service.database.Unavailable`.
 """
 
-import json
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from functools import cache
@@ -17,6 +16,7 @@ from service.database.replication import Fenced
 from service.database.statements import Statement, insert_of
 from service.models import Association
 from service.store.recording import Origin, Recorded
+from service.store.sameness import is_exactly
 
 Row = Any
 """A named tuple: `user_id`, `provider`, `ext_id`, `profile_url`, `show_in_profile`, `metadata`.
@@ -197,24 +197,3 @@ def delete(user_id: int, provider: str, ext_id: str, *, by: Origin) -> None:
 
 def _key(user_id: int, provider: str, ext_id: str) -> dict[str, Any]:
     return {"of_user_id": user_id, "of_provider": provider, "of_ext_id": ext_id}
-
-
-def is_exactly(row: Row, association: Mapping[str, Any]) -> bool:
-    """Whether a create of `association`, all fields of it, would find just this stored already."""
-    stored = _as_association(row)
-    return is_same({name: stored[name] for name in association}, association)
-
-
-def _as_association(row: Row) -> dict[str, Any]:
-    # Not the strict reader: rows written by hand may hold what no request could bring.
-    metadata = row.metadata and json.loads(row.metadata)
-    return {**row._asdict(), "metadata": metadata}
-
-
-def is_same(one: Any, other: Any) -> bool:
-    """Equal as JSON values: to Python `True == 1`, to JSON they differ."""
-    if isinstance(one, dict) and isinstance(other, dict):
-        return one.keys() == other.keys() and all(is_same(one[key], other[key]) for key in one)
-    if isinstance(one, list) and isinstance(other, list):
-        return len(one) == len(other) and all(map(is_same, one, other))
-    return isinstance(one, bool) == isinstance(other, bool) and bool(one == other)

@@ -18,8 +18,9 @@ from service.database import RETRIES, Unavailable, scratch
 from service.database.apart import Connection
 from service.database.statements import Statement, insert_of
 from service.models import Association
-from service.store.associations import DETAILED, Row, is_exactly, is_same
+from service.store.associations import DETAILED, Row
 from service.store.recording import Origin, Recorded
+from service.store.sameness import is_exactly, is_same
 
 CREATED, UNCHANGED, CONFLICT = "created", "unchanged", "conflict"
 

@@ -219,7 +219,7 @@ DEFECTS = [
         id="in another order",
         marks=LONG,
     ),
-    pytest.param("service.store.associations.is_same", operator.eq, id="true is 1", marks=LONG),
+    pytest.param("service.store.sameness.is_same", operator.eq, id="true is 1", marks=LONG),
 ]
 
 

@@ -12,7 +12,7 @@ from marshmallow import fields as ma
 
 from service import strict_json
 from service.schemas import fields, providers
-from service.schemas.fields import Message
+from service.schemas.messages import Message
 from service.schemas.metadata import Metadata
 from service.schemas.providers import details_of
 from service.schemas.requests import RequestSchema

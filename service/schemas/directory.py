@@ -8,7 +8,7 @@ from marshmallow.validate import Range
 
 from service.schemas import fields
 from service.schemas.detailed import DetailedSchema
-from service.schemas.fields import Message
+from service.schemas.messages import Message
 from service.schemas.pages import PageQuerySchema, PageSchema
 from service.schemas.requests import RequestSchema
 

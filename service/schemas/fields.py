@@ -2,12 +2,13 @@
 
 import re
 import unicodedata
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar
 
 from marshmallow import ValidationError, missing
 from marshmallow import fields as ma
 
 from service.schemas import patterns
+from service.schemas.messages import Message
 from service.schemas.patterns import LARGEST_ID
 
 Json = dict[str, Any]
@@ -22,24 +23,6 @@ _is_canonical_id = re.compile(r"[1-9][0-9]{0,18}").fullmatch
 _is_decimal = re.compile(r"0|[1-9][0-9]{0,18}").fullmatch
 _is_provider = re.compile(patterns.PROVIDER).fullmatch
 _is_url = re.compile(patterns.URL).fullmatch
-
-
-class Message(str):
-    """An error message that carries its code through marshmallow, which knows only texts."""
-
-    code: str
-
-    def __new__(cls, code: str, text: str) -> Self:
-        message = super().__new__(cls, text)
-        message.code = code
-        return message
-
-    def __getnewargs__(self) -> tuple[str, str]:  # type: ignore[override]  # to be copied
-        return self.code, str(self)
-
-    def format(self, *args: object, **kwargs: object) -> "Message":
-        # marshmallow formats every message: that must not make a plain text of it.
-        return Message(self.code, super().format(*args, **kwargs))
 
 
 def form(example: object, **schema: Any) -> Json:

@@ -8,7 +8,7 @@ from marshmallow import fields as ma
 
 from service.schemas import fields
 from service.schemas.associations import RULES, CreateSchema
-from service.schemas.fields import Message
+from service.schemas.messages import Message
 from service.schemas.moments import Moment
 from service.schemas.requests import RequestSchema
 

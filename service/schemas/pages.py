@@ -7,7 +7,7 @@ from marshmallow import Schema, ValidationError, post_load, validates_schema
 from marshmallow import fields as ma
 
 from service.schemas import cursors
-from service.schemas.fields import Message
+from service.schemas.messages import Message
 from service.schemas.requests import RequestSchema
 
 _EXAMPLE = cursors.encode([17], {})

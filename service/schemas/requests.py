@@ -6,7 +6,8 @@ from typing import Any, ClassVar
 from marshmallow import RAISE, Schema
 from marshmallow.fields import Field
 
-from service.schemas.fields import Json, Message
+from service.schemas.fields import Json
+from service.schemas.messages import Message
 
 
 class RequestSchema(Schema):

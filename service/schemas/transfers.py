@@ -5,7 +5,8 @@ from typing import Any, ClassVar
 from marshmallow import ValidationError, post_load, validates_schema
 
 from service.schemas import fields
-from service.schemas.fields import Field, Message, form
+from service.schemas.fields import Field, form
+from service.schemas.messages import Message
 from service.schemas.requests import RequestSchema
 
 _PAIR = ("provider", "ext_id")

@@ -7,7 +7,8 @@ from flask import Request, current_app, request
 from marshmallow import RAISE, Schema, ValidationError
 from webargs.flaskparser import FlaskParser
 
-from service.schemas.fields import Message, canonical_id
+from service.schemas.fields import canonical_id
+from service.schemas.messages import Message
 from service.schemas.requests import RequestSchema
 from service.web import edge, errors, reading
 from service.web.errors import Entry, Problem

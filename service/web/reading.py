@@ -9,7 +9,7 @@ from werkzeug.datastructures import MIMEAccept
 from werkzeug.http import parse_accept_header, parse_options_header
 
 from service import strict_json
-from service.schemas.fields import Message
+from service.schemas.messages import Message
 from service.web import edge, errors
 from service.web.errors import Entry, Problem
 

@@ -16,7 +16,7 @@ from service.schemas.associations import (
     QuerySchema,
 )
 from service.schemas.events import EventSchema
-from service.schemas.fields import Message
+from service.schemas.messages import Message
 from service.schemas.metadata import Metadata
 from service.schemas.moments import Moment
 from service.schemas.transfers import All

@@ -7,8 +7,8 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from marshmallow import ValidationError
 
-from service.schemas.fields import Message
 from service.schemas.lines import LineSchema
+from service.schemas.messages import Message
 from tests.support.factories import external, facebook
 
 SCHEMA = LineSchema()

@@ -9,7 +9,7 @@ from marshmallow import Schema
 from werkzeug.test import EnvironBuilder
 
 from service.schemas.associations import ChangeSchema, PairSchema, QuerySchema
-from service.schemas.fields import Message
+from service.schemas.messages import Message
 from service.web.errors import Problem
 from service.web.parser import StrictParser, entries_of
 from tests.support.factories import PATH, external, facebook

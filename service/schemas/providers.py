@@ -1,6 +1,6 @@
 """What belongs to a provider: the one table that bodies, answers, PATCH and the document read.
 
-`models.py` has the same rules as CHECK constraints; `tests/unit/test_models.py` compares them.
+`models` has the same rules as CHECK constraints; `tests/unit/test_models.py` compares them.
 """
 
 from collections.abc import Mapping

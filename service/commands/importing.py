@@ -41,7 +41,7 @@ def judge(line: Line) -> Judged:
         return Judged(line, None, [line.refusal])
     found = with_listed_provider(line.fields)
     try:
-        fields = _schema.load_good(found) or _schema.load(with_few_unknown(found, _schema))
+        fields = _schema.load(with_few_unknown(found, _schema))
     except ValidationError as error:
         return Judged(line, None, entries_of_error(error))
     kept = {name: fields.pop(name, None) for name in KEPT}

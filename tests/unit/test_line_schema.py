@@ -1,11 +1,11 @@
-"""The quick way through the schema of an import's line accepts what `load` accepts, and no more."""
+"""The quick way through the schemas of a create accepts what marshmallow accepts, and no more."""
 
 from typing import Any
 
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
-from marshmallow import ValidationError
+from marshmallow import EXCLUDE, Schema, ValidationError, missing
 
 from service.schemas.lines import LineSchema
 from service.schemas.messages import Message
@@ -47,8 +47,9 @@ LINES = st.one_of(
 
 
 def loaded(line: dict[str, Any]) -> dict[str, Any] | None:
+    """Marshmallow's own way."""
     try:
-        found: dict[str, Any] = SCHEMA.load(line)
+        found: dict[str, Any] = Schema.load(SCHEMA, line)
     except ValidationError:
         return None
     return found
@@ -62,15 +63,22 @@ def loaded(line: dict[str, Any]) -> dict[str, Any] | None:
 @example(facebook(motto="x"))
 @example({"user_id": 7, "provider": "google"})
 @example({})
-def test_the_quick_way_gives_what_load_gives(line: dict[str, Any]) -> None:
+def test_the_quick_way_gives_what_marshmallow_gives(line: dict[str, Any]) -> None:
     # As texts: 1 is True otherwise. The order of the keys says nothing.
     assert seen(SCHEMA.load_good(line)) == seen(loaded(line))
 
 
 def test_the_quick_way_knows_every_rule_across_fields() -> None:
-    """One that is a method of the schema, and not in `RULES`, would hold for `load` alone."""
-    hooks = SCHEMA._hooks["validates_schema"]
-    assert [name for name, *_ in hooks] == ["rules_across_fields_hold"]
+    """One that is a method of the schema, and not in `RULES`, would hold for marshmallow alone."""
+    hooks = {kind: [name for name, *_ in found] for kind, found in SCHEMA._hooks.items() if found}
+    assert hooks == {"validates_schema": ["rules_across_fields_hold"], "post_load": ["complete"]}
+
+
+def test_the_quick_way_knows_what_the_fields_ask_for() -> None:
+    """Another name than its own, or a value for what isn't there, would be marshmallow's alone."""
+    for name, field in SCHEMA.fields.items():
+        assert (field.data_key, field.attribute) == (None, None), name
+        assert field.load_default is missing, name
 
 
 def seen(found: dict[str, Any] | None) -> str:
@@ -80,3 +88,19 @@ def seen(found: dict[str, Any] | None) -> str:
 @pytest.mark.parametrize("line", [facebook(), external(metadata={"a": [1]})])
 def test_a_good_line_takes_the_quick_way(line: dict[str, Any]) -> None:
     assert SCHEMA.load_good(line) is not None
+
+
+def test_a_refused_line_is_refused_by_marshmallow() -> None:
+    with pytest.raises(ValidationError) as refused:
+        SCHEMA.load(facebook(user_id=0, motto="x"))
+    assert refused.value.messages.keys() == {"user_id", "motto"}
+
+
+@pytest.mark.parametrize("found", [[], None, "x"])
+def test_what_is_no_object_is_refused(found: Any) -> None:
+    with pytest.raises(ValidationError):
+        SCHEMA.load(found)
+
+
+def test_with_an_option_marshmallow_loads() -> None:
+    assert "motto" not in SCHEMA.load(facebook(motto="x"), unknown=EXCLUDE)

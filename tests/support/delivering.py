@@ -1,7 +1,7 @@
 """The delivery of webhooks in a thread of the test's process, with times of the test's own."""
 
 import asyncio
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from threading import Event
@@ -9,9 +9,12 @@ from typing import Any
 
 from flask import Flask
 
+from service.store import numbering
 from service.webhooks.delivering import Delivery, Times
 from service.webhooks.sending import Sender
+from tests.support import receiver
 from tests.support.receiver import SECRET
+from tests.support.stored import link
 
 QUICK: dict[str, Any] = {"attempt": 2, "first_retry": 0.05, "poll": 0.02, "grace": 1}
 
@@ -65,3 +68,20 @@ def delivering(app: Flask, *urls: str, **times: Any) -> Iterator[None]:
             for end in ends:
                 end()
             running.result(10)
+
+
+def make_events(count: int, *, prefix: str = "fb") -> None:
+    for number in range(count):
+        link(ext_id=f"{prefix}-{number}")
+    numbering.number(all_of_them=True)
+
+
+def failing(times: int) -> Callable[[receiver.Delivery], int]:
+    """503 so often for each event, then 200."""
+    seen: dict[int, int] = {}
+
+    def answer(delivery: receiver.Delivery) -> int:
+        seen[delivery.id] = seen.get(delivery.id, 0) + 1
+        return 503 if seen[delivery.id] <= times else 200
+
+    return answer

@@ -37,12 +37,20 @@ def check_accept(req: Request) -> None:
 
 
 def read_body(req: Request) -> bytes:
-    """The body; one that is too large is 413, whether it says so or is longer than it said."""
-    raw = req.get_data(cache=False)
-    if len(raw) < (req.content_length or 0):  # broken off: Werkzeug leaves that to the server
+    """The body. The parser has refused one that says to be too large."""
+    length = req.content_length
+    if length is None:  # in chunks, if at all
+        whole = req.get_data(cache=False)
+        if len(whole) > edge.LARGEST_BODY:
+            raise errors.of_status(413)
+        return whole
+    try:
+        # As WSGI has it: Werkzeug would read through a stream that counts, in three times its time.
+        raw: bytes = req.environ["wsgi.input"].read(length)
+    except OSError:
+        raise errors.of_status(400) from None
+    if len(raw) < length:  # broken off
         raise errors.of_status(400)
-    if len(raw) > edge.LARGEST_BODY:  # and did not say so
-        raise errors.of_status(413)
     return raw
 
 

@@ -17,6 +17,7 @@ from flask import Flask, current_app
 from service.database import Unavailable, connections, db, execute, postgresql, run_on
 from service.database.breaker import Breaker
 from service.database.connections import ThreadConnection
+from service.database.standing import OF_PRIMARY, OF_REPLICA
 from service.database.statements import Statement
 from service.database.timeouts import deadline
 from service.telemetry import metrics
@@ -35,29 +36,6 @@ QUIET = 2.0
 """Nothing written for so long: the primary is asked whether that is all."""
 
 logger = logging.getLogger(__name__)
-
-# Any role may ask these. A replica's is its primary's (and so is that of a copy which then went its
-# own way).
-_DATABASE = """
-SELECT (SELECT system_identifier FROM pg_control_system()) || '/' ||
-       (SELECT oid FROM pg_database WHERE datname = current_database()) AS database,
-"""
-# Whether a replica receives says little: one that catches up receives what is old, and one that
-# can't follow connects again and again.
-_state = Statement(
-    sa.text(f"""{_DATABASE}
-       CASE WHEN pg_is_in_recovery()
-            THEN coalesce(extract(epoch FROM now() - pg_last_xact_replay_timestamp()), 'Infinity')
-            ELSE 0 END::float8 AS age,
-       coalesce(pg_wal_lsn_diff(pg_last_wal_replay_lsn(), '0/0'), 0)::bigint AS replayed,
-       pg_postmaster_start_time() AS server
-""").columns(*map(sa.column, ("database", "age", "replayed", "server")))
-)
-_primary = Statement(
-    sa.text(
-        f"{_DATABASE} pg_wal_lsn_diff(pg_current_wal_flush_lsn(), '0/0')::bigint AS written"
-    ).columns(*map(sa.column, ("database", "written")))
-)
 
 
 def init_app(app: Flask, url: sa.URL | None, *, pool_size: int, pooler: str | None) -> None:
@@ -173,7 +151,7 @@ class Replica:
 
     def _look(self, now: float) -> None:
         with deadline.within(MOMENT):
-            (state,) = self._connection.run(_state, {})
+            (state,) = self._connection.run(OF_REPLICA, {})
         until = max(self._has_all_until.get(state.server, -math.inf), now - max(state.age, 0.0))
         allowed = LAG
         if self._database != state.database or now - until > QUIET:
@@ -203,6 +181,6 @@ def _ask_primary() -> Any:
     """Which database it is, and how much is written; None when it doesn't answer in a moment."""
     try:
         with deadline.within(MOMENT):
-            return run_on(current_app.extensions["database"].connection, _primary, {})[0]
+            return run_on(current_app.extensions["database"].connection, OF_PRIMARY, {})[0]
     except Unavailable:
         return None

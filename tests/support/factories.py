@@ -1,5 +1,6 @@
 """What tests send: environments, paths, headers, bodies."""
 
+import re
 from datetime import UTC, datetime
 from types import SimpleNamespace
 from typing import Any
@@ -60,11 +61,12 @@ def shown(body: dict[str, Any]) -> dict[str, Any]:
 
 
 def errors_of(response: Any) -> dict[str | None, str]:
-    """The response's errors as `{field or None: code}`."""
+    """The response's errors as `{field or None: code}`; each has a sentence beside its code."""
     found: dict[str | None, str] = {}
     for entry in response.get_json()["errors"]:
         messages = entry["messages"] if "field" in entry else [entry]
         assert len(messages) == 1
+        assert re.search(r"\w", messages[0]["message"])
         found[entry.get("field")] = messages[0]["code"]
     return found
 

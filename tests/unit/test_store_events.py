@@ -96,8 +96,10 @@ def no_event_can_be_written(kind: str) -> Iterator[None]:
     }[kind]
     with db.engine.connect() as connection:
         connection.execute(sa.text(refuse))
-        yield
-        connection.execute(sa.text(allow))
+        try:
+            yield
+        finally:
+            connection.execute(sa.text(allow))
 
 
 @pytest.mark.parametrize(

@@ -36,7 +36,9 @@ class _Json(JSONProvider):
         """What `jsonify` answers, and so flask-smorest; to None, without content."""
         content = args[0] if len(args) == 1 else args or kwargs or None
         if content is not None:
-            return Response(strict_json.to_bytes(content), content_type="application/json")
+            body = strict_json.to_bytes(content)
+            # Given to the server as it is, without an iterator that encodes, and that is closed.
+            return Response(body, content_type="application/json", direct_passthrough=True)
         response = Response()
         del response.headers["Content-Type"]
         return response

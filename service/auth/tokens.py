@@ -88,10 +88,10 @@ class Verifier:
         header = jwt.get_unverified_header(encoded)
         _check_header(header)
         claims = self._signed_claims(encoded, header)
-        _check_claims(claims, settings.jwt_max_lifetime)
+        user_id = _check_claims(claims, settings.jwt_max_lifetime)
         role = claims.get(settings.jwt_role_claim) if settings.jwt_role_claim else None
         return Token(
-            user_id=canonical_id(claims["user_id"]) or 0,
+            user_id=user_id,
             has_admin_role=role == ADMIN or (isinstance(role, list) and ADMIN in role),
             valid_from=max(int(claims["iat"]), int(claims.get("nbf", 0))) - settings.jwt_leeway,
             expires=int(claims["exp"]) + settings.jwt_leeway,
@@ -140,8 +140,10 @@ def _check_header(header: dict[str, Any]) -> None:
         raise BadToken("header:typ")
 
 
-def _check_claims(claims: dict[str, Any], max_lifetime: int) -> None:
-    if canonical_id(claims["user_id"]) is None:
+def _check_claims(claims: dict[str, Any], max_lifetime: int) -> int:
+    """The user's id, if all is as it should be."""
+    user_id = canonical_id(claims["user_id"])
+    if user_id is None:
         raise BadToken("claim:user_id")
     if claims["token_type"] != "access":  # noqa: S105 - no secret
         raise BadToken("claim:token_type")
@@ -154,6 +156,7 @@ def _check_claims(claims: dict[str, Any], max_lifetime: int) -> None:
     jti = claims["jti"]
     if not (isinstance(jti, str) and jti) and not _is_number(jti):
         raise BadToken("claim:jti")
+    return user_id
 
 
 def _is_number(value: object) -> bool:

@@ -128,6 +128,7 @@ HEADERS = [
     "JWT {token}",
     "Digest {token}",
     "x Bearer {token}",
+    "XBearer {token}",
     "{token}",
 ]
 

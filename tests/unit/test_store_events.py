@@ -137,6 +137,15 @@ def test_the_feed_is_read_in_pages() -> None:
     assert [event.id for event in feed(after=1, limit=2)] == [2, 3]
 
 
+@pytest.mark.parametrize("look", [events.next_after, events.next_to_send])
+def test_the_next_event_is_found_before_anybody_has_read_the_feed(
+    look: Callable[[int], Any],
+) -> None:
+    link()
+    assert look(0).ext_id == "fb-1"
+    assert look(1) is None
+
+
 def newest_id() -> int | None:
     return int(events.history(7, before=2**63 - 1, limit=1)[0].id)
 
@@ -155,6 +164,35 @@ def test_a_history_of_more_than_can_be_numbered_in_time_is_unavailable(
     with pytest.raises(Unavailable):
         newest_id()
     assert newest_id() == 1_001  # each call gets some further
+
+
+def test_a_history_of_what_is_numbered_at_once_is_answered_however_long_that_took(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    link()
+    monkeypatch.setattr(numbering, "NUMBERING_TIME", -1)
+    assert newest_id() == 1
+
+
+def test_what_comes_while_many_are_numbered_at_leisure_is_numbered_too() -> None:
+    write_without_ids(numbering.MOST_NUMBERED + 1)
+
+    def run(work: Any, parameters: Any) -> list[Any]:
+        rows = execute(work, parameters)
+        if len(rows) == numbering.MOST_NUMBERED:
+            link(ext_id="meanwhile")
+        return rows
+
+    numbering.number_at_leisure(run)
+    with db.engine.connect() as connection:
+        left = connection.scalar(sa.select(sa.func.count()).where(Event.id.is_(None)))
+    assert left == 0
+
+
+def test_the_feed_is_answered_however_many_have_no_id_yet(monkeypatch: pytest.MonkeyPatch) -> None:
+    write_without_ids(1_001)
+    monkeypatch.setattr(numbering, "NUMBERING_TIME", -1)
+    assert [event.id for event in feed(limit=1)] == [1]
 
 
 @ON_POSTGRESQL

@@ -89,7 +89,7 @@ def _keys_of_jwks(text: str) -> Iterator[jwt.PyJWK]:
     if not isinstance(entries, list) or not all(isinstance(entry, dict) for entry in entries):
         raise UnusableFile("is no JWKS: its keys are not a list of objects.")
     for entry in entries:
-        if entry.get("kty") == "oct" or "k" in entry:
+        if "k" in entry:
             raise UnusableFile("holds a symmetric key; it is for public keys only.")
         if entry.keys() & _PRIVATE_MEMBERS:
             raise UnusableFile("holds a private key; it is for public keys only.")
@@ -100,7 +100,7 @@ def _keys_of_jwks(text: str) -> Iterator[jwt.PyJWK]:
 
 def _algorithm_of(entry: dict[str, Any]) -> str | None:
     """The one algorithm that a key of this type verifies here."""
-    kind = (entry.get("kty"), None if entry.get("kty") == "RSA" else entry.get("crv"))
+    kind = (entry.get("kty"), entry.get("crv"))
     return next((name for known, name in _ALGORITHM_OF.items() if known == kind), None)
 
 

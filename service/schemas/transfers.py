@@ -13,7 +13,7 @@ _PAIR = ("provider", "ext_id")
 
 
 class All(Field):
-    rule = "true: all that the user has, instead of `provider` and `ext_id`; false says nothing."
+    rule = "All that the user has, instead of `provider` and `ext_id`: true; false says nothing."
     accepted = (form(True, type="boolean", const=True),)
 
     def _deserialize(self, value: Any, attr: Any, data: Any, **_: Any) -> bool:

@@ -66,7 +66,7 @@ def errors_of(response: Any) -> dict[str | None, str]:
     for entry in response.get_json()["errors"]:
         messages = entry["messages"] if "field" in entry else [entry]
         assert len(messages) == 1
-        assert re.search(r"\w", messages[0]["message"])
+        assert re.fullmatch(r"[A-Z].*[a-z] .*\.", messages[0]["message"], re.DOTALL)
         found[entry.get("field")] = messages[0]["code"]
     return found
 

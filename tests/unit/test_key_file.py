@@ -69,6 +69,11 @@ def test_a_file_that_cannot_be_used_stops_the_start_with_a_sentence(
     assert str(stopped.value).startswith("Configuration: JWT_PUBLIC_KEYS_FILE ")
 
 
+def test_a_file_as_large_as_may_be_is_read(path: Path) -> None:
+    path.write_bytes(GOOD.ljust(key_file._LARGEST))
+    assert kids(KeyFile(path)) == ["1"]
+
+
 @BREAKING
 @pytest.mark.usefixtures("checked")
 def test_a_worker_that_starts_later_goes_without_its_keys(
@@ -148,6 +153,7 @@ def test_a_broken_file_is_logged_once_with_the_reason(
         later()
         file.current()
     (record,) = [record for record in caplog.records if record.levelname == "ERROR"]
+    assert (record.message, record.keys) == ("public keys not read", 1)
     assert record.reason.startswith("JWT_PUBLIC_KEYS_FILE ")
 
 

@@ -33,8 +33,9 @@ def refusal(content: bytes) -> str:
 
 @pytest.mark.parametrize("algorithm", ALGORITHMS)
 def test_a_jwks_is_read(algorithm: str) -> None:
-    found = parse(jwks([public_entry(algorithm)]))
-    assert kids(found.that_fit(algorithm, algorithm)) == [algorithm]
+    for before in (b"", b" \n"):
+        found = parse(before + jwks([public_entry(algorithm)]))
+        assert kids(found.that_fit(algorithm, algorithm)) == [algorithm]
 
 
 @pytest.mark.parametrize("algorithm", ALGORITHMS)

@@ -22,9 +22,8 @@ from service.web import errors
 from service.web.api import BEARER_OPTIONAL, BEARER_REQUIRED, Blueprint
 from service.web.errors import Entry, Problem
 
-_BEARER = re.compile(
-    r"bearer +([A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+)", re.IGNORECASE | re.ASCII
-)
+# The scheme alone is in any case: to look for all of a token so takes three times as long.
+_BEARER = re.compile(r"(?i:bearer) +([A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+)", re.ASCII)
 
 
 def init_app(app: Flask, settings: Settings) -> None:

@@ -62,7 +62,8 @@ class _Compiled:
     def __init__(self, source: Source, dialect: sa.Dialect) -> None:
         statement: Any = source if isinstance(source, sa.Executable) else source(dialect.name)
         compiled = statement.compile(dialect=dialect)
-        self.sql: str = compiled.string
+        # psycopg looks a statement up by its bytes; those of a text are made and hashed each time.
+        self.sql = compiled.string if compiled.positional else compiled.string.encode()
         # Values that the statement itself holds, such as SQLite's `OFFSET 0`.
         self._constants = {
             name: parameter.effective_value

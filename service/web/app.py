@@ -71,7 +71,7 @@ class App(Flask):
         # The paths are the same on every host: spares the look at which one was meant.
         if request is None:
             return super().create_url_adapter(None)
-        return self.url_map.bind("", path_info=request.path, default_method=request.method)
+        return MapAdapter(self.url_map, "", "/", "", "http", request.path, request.method)
 
     def ensure_sync(self, func: Callable[..., Any]) -> Callable[..., Any]:
         # No view is a coroutine. Flask and flask-smorest ask that several times a request.

@@ -165,7 +165,7 @@ def statements() -> Iterator[list[str]]:
 
     def note(statement: Statement, connection: Any, dialect: Any, parameters: Any) -> list[Any]:
         rows = run(statement, connection, dialect, parameters)
-        seen.append(statement._compiled[dialect.name].sql)
+        seen.append(str(statement._compiled[dialect.name].sql))
         return rows
 
     with pytest.MonkeyPatch.context() as patch:

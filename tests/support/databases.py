@@ -132,7 +132,8 @@ class _Spy:
                     cursor = psycopg.Cursor(self.connection).execute(*arguments)
                     return cursor.fetchall() if cursor.description else []
 
-                spy.see(plain, query, params)
+                text = query.decode() if isinstance(query, bytes) else query
+                spy.see(plain, text, params)
                 return super().execute(query, params, **options)
 
         return Cursor

@@ -89,6 +89,8 @@ def create_all(on: Connection, new: Sequence[New], *, by: Origin) -> list[str]:
         # In one order whoever writes: two imports don't wait for each other in a circle.
         batch = [new[place] for _, place in sorted(firsts.items())]
         made, stored = on.patiently(partial(_write, on, batch, by, is_all=len(batch) == len(left)))
+        if len(made) == len(new):
+            return [CREATED] * len(new)
         lost = []
         for place in left:
             pair = new[place].pair

@@ -1,6 +1,6 @@
 """What a request must be before a schema sees it: webargs' parser, stricter."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import Any, NoReturn
 
 from flask import Request, current_app, request
@@ -52,7 +52,7 @@ class StrictParser(FlaskParser):
         unwanted, repeated = reading.read_query(req)
         found = _with_path_user(reading.read_json(req, reading.read_body(req)), req)
         if isinstance(schema, RequestSchema) and schema.takes_listed_providers_only:
-            found = with_listed_provider(found)
+            found = with_listed_provider(found, current_app.config["PROVIDERS"])
         return self._unless(_unknown(unwanted) | repeated, found, schema)
 
     def load_query(self, req: Request, schema: Schema) -> dict[str, Any]:
@@ -168,9 +168,8 @@ def _with_user(found: dict[str, Any], user_id: Any) -> dict[str, Any]:
     return {**found, "user_id": named}
 
 
-def with_listed_provider(found: dict[str, Any]) -> dict[str, Any]:
+def with_listed_provider(found: dict[str, Any], listed: Collection[str]) -> dict[str, Any]:
     """A provider that can't be linked here is refused by the schema, with all else."""
-    listed = current_app.config["PROVIDERS"]
     provider = found.get("provider")
     if listed and isinstance(provider, str) and provider not in listed:
         text = f"This provider can't be linked here; these can: {', '.join(sorted(listed))}."

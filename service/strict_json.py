@@ -32,6 +32,9 @@ dumps = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", "
 to_bytes = orjson.dumps
 """The same as UTF-8, for answers: a list's bytes in a fifteenth of the time. Takes `Raw` too."""
 
+LINE = orjson.OPT_APPEND_NEWLINE
+"""As `option` of `to_bytes`: with the end of a line."""
+
 Raw = orjson.Fragment
 """A text that is JSON already."""
 

@@ -87,15 +87,10 @@ def export(file: Path | None, provider: str | None, user_id: int | None, form: s
     """
     if file == Path("-"):
         file = None
-    is_csv = _is_csv(form, str(file))
-    lines = exporting.csv_lines if is_csv else exporting.json_lines
-    keys = None if is_csv else exporting.KEYS
+    lines = exporting.csv_lines if _is_csv(form, str(file)) else exporting.json_lines
     with files.explained("Stopped."):
         database.check()
-        with (
-            snapshots.taken(provider, user_id, as_json=keys) as snapshot,
-            files.written(file) as write,
-        ):
+        with snapshots.taken(provider, user_id) as snapshot, files.written(file) as write:
             counted = exporting.Counted(snapshot.rows)
             for some in lines(counted):
                 write(some)

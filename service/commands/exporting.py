@@ -2,65 +2,77 @@
 
 import csv
 import io
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from operator import itemgetter
 from typing import Any
 
-from service.schemas.detailed import DetailedSchema
-from service.schemas.providers import OF_NAMED, UNSET, details_of
+from service import strict_json
+from service.schemas.providers import OF_NAMED, OF_OTHERS, UNSET, Details
+from service.store.snapshots import COLUMNS
 
-_NAMES = tuple(DetailedSchema().fields)
-
-
-def _keys(provider: str) -> list[str]:
-    return [name for name in _NAMES if name not in UNSET or name in details_of(provider)]
+Row = Sequence[Any]
+"""The values of `COLUMNS`."""
 
 
-KEYS: Mapping[str | None, Sequence[str]] = {None: _keys(""), **{of: _keys(of) for of in OF_NAMED}}
-"""What `DetailedSchema` shows: for each provider that is named there, and for all others."""
+def _keys_and_values(details: Details) -> tuple[list[str], Callable[[Row], Any]]:
+    keys = [name for name in COLUMNS if name not in UNSET or name in details]
+    return keys, itemgetter(*map(COLUMNS.index, keys))
+
+
+_provider_of = itemgetter(COLUMNS.index("provider"))
+_OF_NAMED = {provider: _keys_and_values(details) for provider, details in OF_NAMED.items()}
+_OF_OTHERS = _keys_and_values(OF_OTHERS)
 
 
 class Counted:
-    """Rows, counted; the next are fetched while those before are written."""
+    """Rows, counted."""
 
-    def __init__(self, rows: Iterator[Sequence[Any]]) -> None:
+    def __init__(self, rows: Iterable[Sequence[Row]]) -> None:
         self._rows = rows
         self.count = 0
 
-    def __iter__(self) -> Iterator[Sequence[Any]]:
-        with ThreadPoolExecutor(max_workers=1) as database:
-            fetched: Future[Sequence[Any]] = database.submit(next, self._rows, ())
-            while some := fetched.result():
-                fetched = database.submit(next, self._rows, ())
-                self.count += len(some)
-                yield some
+    def __iter__(self) -> Iterator[Sequence[Row]]:
+        for some in self._rows:
+            self.count += len(some)
+            yield some
 
 
-def json_lines(rows: Iterable[Sequence[Any]]) -> Iterator[bytes]:
-    """A JSON object a line, which the database has written; as many at a time as rows come."""
+def json_lines(rows: Iterable[Sequence[Row]]) -> Iterator[bytes]:
+    """A JSON object a line, as many at a time as rows come."""
     for some in rows:
-        yield "\n".join([*(row.json for row in some), ""]).encode()
+        yield b"".join(map(_json_line, some))
 
 
-def csv_lines(rows: Iterable[Sequence[Any]]) -> Iterator[bytes]:
+def _json_line(row: Row) -> bytes:
+    shown = _shown(row)
+    if shown.get("metadata") is not None:
+        # What was put there by hand may go over several lines; within JSON's texts no line ends.
+        shown["metadata"] = strict_json.Raw(shown["metadata"].replace("\n", " "))
+    return strict_json.to_bytes(shown, option=strict_json.LINE)
+
+
+def csv_lines(rows: Iterable[Sequence[Row]]) -> Iterator[bytes]:
     """The names of the columns, then cells; what is null or not the provider's is empty."""
     text = io.StringIO(newline="")
-    writer = csv.DictWriter(text, _NAMES)
+    writer = csv.DictWriter(text, COLUMNS)
     writer.writeheader()
     for some in rows:
-        for row in some:
-            writer.writerow(_cells(row))
+        writer.writerows(map(_cells, some))
         yield _emptied(text)
     yield _emptied(text)
 
 
-def _cells(row: Any) -> dict[str, Any]:
-    cells = DetailedSchema.representation(row)
+def _cells(row: Row) -> dict[str, Any]:
+    cells = _shown(row)
     if "show_in_profile" in cells:
-        cells["show_in_profile"] = "true" if row.show_in_profile else "false"
-    if "metadata" in cells:
-        cells["metadata"] = row.metadata
+        cells["show_in_profile"] = "true" if cells["show_in_profile"] else "false"
     return cells
+
+
+def _shown(row: Row) -> dict[str, Any]:
+    """What `DetailedSchema` shows, in a fraction of its time."""
+    keys, values = _OF_NAMED.get(_provider_of(row), _OF_OTHERS)
+    return dict(zip(keys, values(row), strict=False))  # to be strict takes half as long again
 
 
 def _emptied(text: io.StringIO) -> bytes:

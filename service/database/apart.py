@@ -61,10 +61,9 @@ class Connection:
 
     def stream(
         self, statement: Statement, parameters: Mapping[str, Any], *, at_once: int
-    ) -> Generator[list[Any], None, None]:
+    ) -> Generator[Sequence[Sequence[Any]], None, None]:
         """The rows, so many at a time; the transaction must be open all the while."""
-        # One of PostgreSQL's has a name, else all rows would come at once.
-        with closing(self._driver.cursor(*["stream"] * self.is_postgresql)) as cursor:
+        with closing(self._driver.cursor()) as cursor:
             yield from statement.stream(cursor, self._dialect, parameters, at_once)
 
     def script(self, sql: str) -> None:

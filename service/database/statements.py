@@ -8,8 +8,9 @@ the conversions of values are SQLAlchemy's.
 
 import sqlite3
 from collections import namedtuple
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import suppress
+from collections.abc import Callable, Generator, Mapping, Sequence
+from contextlib import closing, suppress
+from itertools import islice
 from typing import Any
 
 import psycopg
@@ -41,12 +42,17 @@ class Statement:
 
     def stream(
         self, cursor: Any, dialect: sa.Dialect, parameters: Mapping[str, Any], at_once: int
-    ) -> Iterator[list[Any]]:
-        """As `run`, so many rows at a time."""
+    ) -> Generator[Sequence[Sequence[Any]], None, None]:
+        """So many rows at a time, as plain tuples; PostgreSQL sends the next ones meanwhile."""
         compiled = _Compiled(self._source, dialect)
-        cursor.execute(compiled.sql, compiled.bind(parameters))
-        while fetched := cursor.fetchmany(at_once):
-            yield compiled.rows(fetched)
+        values = compiled.bind(parameters)
+        if dialect.name == "postgresql":
+            rows = cursor.stream(compiled.sql, values, binary=True, size=at_once)
+        else:
+            rows = cursor.execute(compiled.sql, values)
+        with closing(rows):
+            while fetched := list(islice(rows, at_once)):
+                yield compiled.tuples(fetched)
 
 
 class OnPostgresql(Statement):
@@ -97,9 +103,11 @@ class _Compiled:
     def rows(self, fetched: list[tuple[Any, ...]]) -> list[Any]:
         """The driver's rows as named tuples."""
         make = self._row._make
-        if not self._from_driver:
-            return [make(row) for row in fetched]
-        return [make(self._converted(row)) for row in fetched]
+        return [make(row) for row in self.tuples(fetched)]
+
+    def tuples(self, fetched: list[tuple[Any, ...]]) -> Sequence[Sequence[Any]]:
+        """The driver's rows."""
+        return [self._converted(row) for row in fetched] if self._from_driver else fetched
 
     def _converted(self, row: tuple[Any, ...]) -> list[Any]:
         values = list(row)

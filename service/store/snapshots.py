@@ -1,6 +1,6 @@
 """All associations as they are at one moment, and where the feed of events goes on from it."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from functools import partial
 from typing import Any, NamedTuple
@@ -12,20 +12,28 @@ from service.database.replication import FENCE
 from service.database.statements import Statement
 from service.models import Association, UtcDateTime
 from service.store import numbering
-from service.store.associations import DETAILED, Row
+from service.store.associations import DETAILED
 
-AT_ONCE = 2_000
-"""Rows that are in memory."""
+AT_ONCE = 500
+"""Rows that are in memory: about as many as the socket holds beside, so that both sides go on."""
 
 
 class Snapshot(NamedTuple):
-    rows: Iterator[list[Row]]
-    """In the order of provider and ext_id, with the columns of `DETAILED`, or with `json`."""
+    rows: Iterator[Sequence[Sequence[Any]]]
+    """In the order of provider and ext_id, as many at a time as are in memory; each has `COLUMNS`.
+
+    Moments are as `schemas.moments.timestamp` writes them.
+    """
     next_after: int
     """The id of the last event that is part of it: all that comes later has a larger one."""
 
 
 _TABLE = Association.__table__
+COLUMNS = [column.name for column in DETAILED]
+_MOMENT = {
+    "postgresql": """to_char({} AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"')""",
+    "sqlite": "replace({}, ' ', 'T') || 'Z'",
+}
 _export_snapshot = Statement(sa.select(sa.func.pg_export_snapshot().label("name")))
 _look = Statement(sa.select(_TABLE.c.user_id).limit(1))
 _ONE_SNAPSHOT = "ISOLATION LEVEL REPEATABLE READ"
@@ -33,18 +41,9 @@ _ONE_SNAPSHOT = "ISOLATION LEVEL REPEATABLE READ"
 _NOBODY_NUMBERS = f"{_ONE_SNAPSHOT}; LOCK TABLE social_event_counter IN EXCLUSIVE MODE"
 
 
-Keys = Mapping[str | None, Sequence[str]]
-"""The columns that a provider's rows show as JSON, in order; of those not named, under None."""
-
-
 @contextmanager
-def taken(
-    provider: str | None, user_id: int | None, *, as_json: Keys | None = None
-) -> Iterator[Snapshot]:
+def taken(provider: str | None, user_id: int | None) -> Iterator[Snapshot]:
     """What is stored now, while the service goes on; of one provider or user, where named.
-
-    Args:
-        as_json: let the database write each row as a JSON object with these keys.
 
     Raises:
         Unavailable: the database can't do this for now.
@@ -53,7 +52,7 @@ def taken(
 
     def query(dialect: str) -> sa.Select[Any]:
         return (
-            sa.select(*(DETAILED if as_json is None else [_json(as_json, dialect)]))
+            sa.select(*(_shown(column, dialect) for column in DETAILED))
             .where(*(column == value for column, value in wanted.items() if value is not None))
             .order_by(_TABLE.c.provider, _TABLE.c.ext_id)
         )
@@ -69,45 +68,11 @@ def taken(
             reader.rollback()
 
 
-_TEXT = {"postgresql": "to_json({})::text", "sqlite": "json_quote({})"}
-# What was put there by hand may go over several lines; within JSON's texts no line ends.
-_ON_ONE_LINE = {
-    "postgresql": "replace(CAST({} AS text), chr(10), ' ')",
-    "sqlite": "replace({}, char(10), ' ')",
-}
-_MOMENT = {
-    "postgresql": r"""to_char({} AT TIME ZONE 'UTC', '\"YYYY-MM-DD"T"HH24:MI:SS.US"Z"\"')""",
-    "sqlite": """'"' || replace({}, ' ', 'T') || 'Z"'""",
-}
-
-
-def _json(keys: Keys, dialect: str) -> Any:
-    """A row as JSON: the same as from Python, in a tenth of the time."""
-    cases = {of: _object(names, dialect) for of, names in keys.items()}
-    others = cases.pop(None)
-    return sa.case(cases, value=_TABLE.c.provider, else_=others).label("json")
-
-
-def _object(names: Sequence[str], dialect: str) -> Any:
-    # Between two values one text only: each concatenation copies all that is before it.
-    parts = [f"""'"{name}":' || {_value(name, dialect)}""" for name in names]
-    return sa.literal_column("'{" + " || ',".join(part[1:] for part in parts) + " || '}'", sa.Text)
-
-
-def _value(name: str, dialect: str) -> str:
-    match _TABLE.c[name].type:
-        case sa.String():
-            written = _TEXT[dialect]
-        case sa.JSON():
-            written = _ON_ONE_LINE[dialect]
-        case sa.Boolean():
-            written = "CASE WHEN {} THEN 'true' ELSE 'false' END"
-        case UtcDateTime():
-            written = _MOMENT[dialect]
-        case _:  # numbers
-            written = "CAST({} AS text)"
-    value = written.format(f"social_association.{name}")
-    return f"coalesce({value}, 'null')" if _TABLE.c[name].nullable else value
+def _shown(column: Any, dialect: str) -> Any:
+    if not isinstance(column.type, UtcDateTime):
+        return column
+    # Python takes longer for moments than for all else of a row.
+    return sa.literal_column(_MOMENT[dialect].format(column), sa.Text).label(column.name)
 
 
 def _begin(reader: apart.Connection, numberer: apart.Connection) -> int:

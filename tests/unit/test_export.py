@@ -6,7 +6,7 @@ import io
 import json
 import os
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from datetime import UTC, datetime
@@ -26,12 +26,14 @@ from service import strict_json
 from service.database import Unavailable, db
 from service.schemas.detailed import DetailedSchema
 from service.schemas.moments import timestamp
-from service.store import associations, events, numbering, snapshots
+from service.store import associations, directory, events, numbering, snapshots
 from tests.support import databases, stored, values
 from tests.support.bulk import Run, counts
 from tests.support.databases import ON_ONE, ON_POSTGRESQL, ON_SQLITE, in_context
 from tests.support.factories import external, facebook, shown
 from tests.support.stored import BY, link
+
+EXT_ID = snapshots.COLUMNS.index("ext_id")
 
 
 @pytest.fixture
@@ -74,9 +76,9 @@ def test_all_come_detailed_by_provider_and_ext_id(export: Run) -> None:
     assert result.stderr == '{"exported":4,"next_after":4}\n'
 
 
-def test_the_database_writes_what_the_schema_shows(export: Run) -> None:
+def test_a_line_is_what_the_schema_shows(export: Run) -> None:
     odd = 'a"\\/\b\u2028é😀\x7f'
-    moments = (datetime(1970, 1, 1, tzinfo=UTC), datetime(9998, 12, 31, 23, 59, 59, 999_999, UTC))
+    moments = (datetime(1970, 1, 1, tzinfo=UTC), datetime(9998, 12, 31, 23, 59, 59, 999_990, UTC))
     for at in moments:
         own = {"user_id": 2**63 - 1, "ext_id": f"{odd}{at.year}", "created_by": 1}
         url = f"https://a.example/{odd}"
@@ -84,8 +86,8 @@ def test_the_database_writes_what_the_schema_shows(export: Run) -> None:
         stored.insert(**own, provider="z", show_in_profile=True, created_at=at)
         stored.insert(**own, provider="external", metadata={odd: [odd, 1e300]}, created_at=at)
         stored.insert(**{**own, "ext_id": f"{at.year}"}, provider="external", created_at=at)
-    with snapshots.taken(None, None) as snapshot:
-        shown = [DetailedSchema().dump(row) for some in snapshot.rows for row in some]
+    rows = directory.search(None, None, after=("", ""), limit=100)
+    shown = [DetailedSchema().dump(row) for row in rows]
     lines = [json.loads(strict_json.to_bytes(row)) for row in shown]
     # With their keys in the same order.
     assert [[*row.items()] for row in rows_of(export())] == [[*row.items()] for row in lines]
@@ -178,7 +180,7 @@ def test_what_comes_meanwhile_is_in_the_events_above_it(
     seen = []
     with snapshots.taken(None, None) as snapshot:
         for ((row),) in snapshot.rows:
-            seen.append(row.ext_id)
+            seen.append(row[EXT_ID])
             if len(seen) == 1:
                 associations.delete(7, "facebook", "fb-2", by=BY)
                 link(ext_id="fb-9")
@@ -214,7 +216,7 @@ def test_the_events_up_to_it_lead_just_there_while_others_write_and_number(app: 
         try:
             for _ in range(6):
                 with snapshots.taken(None, None) as snapshot:
-                    pairs = {row.ext_id for some in snapshot.rows for row in some}
+                    pairs = {row[EXT_ID] for some in snapshot.rows for row in some}
                 found.append((snapshot.next_after, pairs))
         finally:
             stop.set()
@@ -255,16 +257,20 @@ def test_a_file_is_replaced_when_it_is_whole(export: Run, tmp_path: Path) -> Non
     assert [*tmp_path.iterdir()] == [file]
 
 
-def test_an_export_that_fails_leaves_the_file_as_it_was(
+def test_an_export_that_is_stopped_half_way_leaves_the_file_as_it_was(
     export: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    for number in range(3):
+        link(ext_id=f"fb-{number}")
     file = tmp_path / "links"
     file.write_text("old")
 
-    def stopped(*_: object) -> Iterator[bytes]:
-        yield b"new"
-        raise KeyboardInterrupt
+    def stopped(rows: Iterable[object]) -> Iterator[bytes]:
+        for _ in rows:
+            yield b"new"
+            raise KeyboardInterrupt
 
+    monkeypatch.setattr(snapshots, "AT_ONCE", 1)  # the others are still to come
     monkeypatch.setattr("service.commands.exporting.json_lines", stopped)
     result = export(file)
     assert (result.exit_code, result.stderr) == (2, "Error: Stopped.\n")

@@ -1,7 +1,9 @@
 """`flask associations import`: what a line becomes."""
 
+import gc
 import json
 import runpy
+import sys
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -259,6 +261,13 @@ def test_the_cap_does_not_bind_it(make_app: Callable[..., Flask]) -> None:
 def test_who_makes_them_must_be_given(run: Run, runner: FlaskCliRunner) -> None:
     assert runner.invoke(args=["associations", "import", "-"]).exit_code == 2
     assert run("", by="0").exit_code == 2
+
+
+@ON_ONE
+def test_the_interpreter_is_left_as_it_was(run: Run) -> None:
+    before = sys.getswitchinterval(), gc.get_freeze_count()
+    assert counts(run(lines(facebook()))) == {"created": 1}
+    assert (sys.getswitchinterval(), gc.get_freeze_count()) == before
 
 
 @ON_ONE

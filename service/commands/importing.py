@@ -9,6 +9,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from functools import partial
 from itertools import islice
+from threading import Event
 from typing import Any, NamedTuple, TextIO
 
 from flask import current_app
@@ -92,8 +93,10 @@ def _as_it_stands(value: Any) -> str | int | None:
     return value if len(digits) <= LONGEST_TEXT else digits[:LONGEST_TEXT]
 
 
-Write = Callable[[Sequence[bulk.New]], Sequence[str]]
+Rehearse = Callable[[Sequence[bulk.New]], Sequence[str]]
 """Gives the outcomes of what may be made."""
+Write = Callable[..., Sequence[str]]
+"""The same; calls `sent` when the database has it all, and works."""
 
 
 def run(
@@ -101,7 +104,7 @@ def run(
     report: Report,
     *,
     write: Write | None,
-    rehearse: Write | None,
+    rehearse: Rehearse | None,
     at_once: int,
     most_refused: int | None = None,
     progress: Callable[[int], None],
@@ -136,7 +139,10 @@ def run(
                 if most_refused is not None:
                     batch, is_last = _cut(batch, outcomes, most_refused - report.refused)
             if write is not None:
-                under_way = batch, database.submit(_outcomes, batch, write)
+                sent = Event()
+                under_way = batch, database.submit(_written, batch, write, sent)
+                # Python computes in one thread at a time: lines are judged while the other waits.
+                sent.wait()
             else:
                 report.note(batch, outcomes[: len(batch)])
                 progress(len(batch))
@@ -160,7 +166,14 @@ def _undisturbed() -> Iterator[None]:
         gc.unfreeze()
 
 
-def _outcomes(batch: Sequence[Judged], write: Write) -> list[str]:
+def _written(batch: Sequence[Judged], write: Write, sent: Event) -> list[str]:
+    try:
+        return _outcomes(batch, partial(write, sent=sent.set))
+    finally:
+        sent.set()  # also where it came to nothing
+
+
+def _outcomes(batch: Sequence[Judged], write: Rehearse) -> list[str]:
     found = iter(write([one.new for one in batch if one.new is not None]))
     return [INVALID if one.new is None else next(found) for one in batch]
 

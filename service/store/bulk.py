@@ -5,7 +5,7 @@ constraint decides on each pair, as it does for a single create.
 """
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from functools import partial
 from operator import itemgetter
@@ -75,8 +75,13 @@ _stored = Statement(
 )
 
 
-def create_all(on: Connection, new: Sequence[New], *, by: Origin) -> list[str]:
+def create_all(
+    on: Connection, new: Sequence[New], *, by: Origin, sent: Callable[[], object] = lambda: None
+) -> list[str]:
     """Link users to identities, as creates in a row would, but for the cap.
+
+    Args:
+        sent: called when the database has all of them, and the work begins there.
 
     Returns: what came of each: `CREATED`; `UNCHANGED` where exactly this was stored already for
         the same user; `CONFLICT` where the pair is linked otherwise.
@@ -88,7 +93,8 @@ def create_all(on: Connection, new: Sequence[New], *, by: Origin) -> list[str]:
         firsts = {new[place].pair: place for place in reversed(left)}
         # In one order whoever writes: two imports don't wait for each other in a circle.
         batch = [new[place] for _, place in sorted(firsts.items())]
-        made, stored = on.patiently(partial(_write, on, batch, by, is_all=len(batch) == len(left)))
+        is_all = len(batch) == len(left)
+        made, stored = on.patiently(partial(_write, on, batch, by, sent, is_all=is_all))
         if len(made) == len(new):
             return [CREATED] * len(new)
         lost = []
@@ -111,12 +117,13 @@ def _compared(row: Row, new: New) -> str:
 
 
 def _write(
-    on: Connection, batch: Sequence[New], by: Origin, *, is_all: bool
+    on: Connection, batch: Sequence[New], by: Origin, sent: Callable[[], object], *, is_all: bool
 ) -> tuple[set[Pair], dict[Pair, Row]]:
     """The pairs that were made; and what is stored, unless they are all that is asked for."""
     now = datetime.now(UTC)
     with on.transaction():
         _put_all(on, batch, now, by.actor_id)
+        sent()
         rows = on.run(_insert, {**by._asdict(), "now": now})
         made = {(row.provider, row.ext_id) for row in rows}
         return made, {} if is_all and len(made) == len(batch) else _all_stored(on)

@@ -344,6 +344,6 @@ def test_max_errors_binds_when_more_is_refused_than_was_rehearsed(
 ) -> None:
     monkeypatch.setattr(commands, "AT_ONCE", dict.fromkeys(("sqlite", "postgresql"), batch))
     # Somebody else takes all that was free.
-    monkeypatch.setattr(bulk, "create_all", lambda on, new, by: [bulk.CONFLICT] * len(new))
+    monkeypatch.setattr(bulk, "create_all", lambda on, new, **_: [bulk.CONFLICT] * len(new))
     result = run(lines(*(facebook(ext_id=f"{n}") for n in range(9))), "--max-errors", "1")
     assert (result.exit_code, counts(result)) == (1, {"conflict": batch})

@@ -3,7 +3,7 @@
 import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from functools import cache
+from functools import cache, partial
 from typing import Any
 
 import psycopg
@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from alembic.script import ScriptDirectory
 from flask import current_app
 
-from service.database import postgresql
+from service.database import postgresql, sqlite
 from service.database.statements import Statement
 
 _revision = Statement(sa.select(sa.column("version_num")).select_from(sa.table("alembic_version")))
@@ -55,7 +55,8 @@ def alone(url: sa.URL) -> Iterator[sa.Connection]:
         engine = sa.create_engine(
             url, poolclass=sa.NullPool, connect_args={"isolation_level": None, "timeout": _MOMENT}
         )
-        sa.event.listen(engine, "begin", _begin)
+        for event, statement in (("begin", "BEGIN IMMEDIATE"), ("commit", "COMMIT")):
+            sa.event.listen(engine, event, partial(_patiently, statement))
         with engine.connect() as connection:
             yield connection
         return
@@ -74,14 +75,18 @@ _MOMENT = 0.2  # seconds
 _LOCK = 0x50C1A1  # any number that nobody else locks in this database
 
 
-def _begin(connection: sa.Connection) -> None:
-    """Wait until no other process writes; not in one go, which no signal would end."""
+def _patiently(statement: str, connection: sa.Connection) -> None:
+    """Wait until no other process is in the way; not in one go, which no signal would end.
+
+    Who writes is in the way of a BEGIN; who reads, of a COMMIT, as long as no service has put the
+    file into WAL mode: it is new, or was a backup.
+    """
     while True:
         try:
-            connection.exec_driver_sql("BEGIN IMMEDIATE")
+            connection.exec_driver_sql(statement)
             return
         except sa.exc.OperationalError as error:
-            if getattr(error.orig, "sqlite_errorcode", None) != sqlite3.SQLITE_BUSY:
+            if not sqlite.is_busy(error.orig):
                 raise
 
 

@@ -62,6 +62,11 @@ def name_of(error: BaseException | None) -> str:
     return str(getattr(error, "sqlite_errorname", type(error).__name__))
 
 
+def is_busy(error: BaseException | None) -> bool:
+    """Whether another process is in the way."""
+    return _primary_code(error) == sqlite3.SQLITE_BUSY
+
+
 def may_be_the_schema(error: BaseException | None) -> bool:
     """Whether the error may come from a database that is not migrated."""
     return _primary_code(error) == sqlite3.SQLITE_ERROR

@@ -6,6 +6,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -22,8 +23,9 @@ from service.config import MIGRATIONS, ROOT
 from service.database import db, execute, migration
 from service.database.statements import Statement
 from service.store import admins
-from tests.support.databases import KINDS, application, empty_postgresql
+from tests.support.databases import KINDS, application, empty_postgresql, migrate
 from tests.support.gunicorn import environment
+from tests.support.waiting import eventually
 
 Schema = dict[str, Any]
 
@@ -204,6 +206,30 @@ def test_an_upgrade_waits_for_one_that_is_under_way(empty_url: str) -> None:
         assert not is_through.wait(0.5)
     assert is_through.wait(5)
     other.join()
+
+
+def test_an_upgrade_waits_for_who_reads(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who reads is in the way of a commit, in a file that no service has used yet."""
+    monkeypatch.setattr(migration, "_MOMENT", 0)
+    database = tmp_path / "social.db"
+
+    def is_committing() -> bool:
+        with closing(sqlite3.connect(database, timeout=0)) as another:
+            try:
+                another.execute("SELECT 1 FROM sqlite_master")
+            except sqlite3.OperationalError:
+                return True
+            return False
+
+    with closing(sqlite3.connect(database, isolation_level=None)) as reader:
+        reader.execute("CREATE TABLE other (id)")
+        reader.execute("BEGIN")
+        reader.execute("SELECT 1 FROM other")
+        with ThreadPoolExecutor(1) as thread:
+            upgrade = thread.submit(migrate, f"sqlite:///{database}")
+            eventually(lambda: is_committing() or upgrade.done())
+            reader.execute("COMMIT")
+            upgrade.result()
 
 
 def test_an_upgrade_does_not_wait_for_what_waiting_does_not_mend(tmp_path: Path) -> None:

@@ -126,7 +126,7 @@ def _prune(before: datetime) -> int:
             continue
         failures = 0
         pruned += batch
-        if batch < PRUNED_AT_ONCE:
+        if not batch:
             return pruned
         time.sleep(PAUSE)
 

@@ -111,7 +111,8 @@ def _prune(run: Run, parameters: Mapping[str, Any]) -> list[Row]:
 def prune(before: datetime, *, batch: int) -> int:
     """Delete the oldest events, up to `batch` of those that occurred before a moment.
 
-    Returns: how many; fewer than `batch` when no more are left.
+    Returns: how many; 0 when no more are left. Fewer than `batch` says little: others may have no
+        id yet.
     """
     number()
     asked = {"before": before, "now": datetime.now(UTC), "limit": batch}

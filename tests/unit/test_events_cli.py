@@ -204,6 +204,18 @@ def test_prune_goes_on_until_all_is_done(run: Run, monkeypatch: pytest.MonkeyPat
     assert lines(run("prune")) == [{"pruned": 3}]
 
 
+def test_prune_goes_on_to_what_has_no_id_yet(run: Run) -> None:
+    """Also where the last that got one is of the future, and the batch one short."""
+    write_without_ids(numbering.MOST_NUMBERED)
+    now, year = datetime.now(UTC), timedelta(days=365)
+    seq = sa.select(Event.seq).order_by(Event.seq).offset(numbering.MOST_NUMBERED - 1).limit(1)
+    with db.engine.begin() as connection:
+        connection.execute(sa.update(Event).values(occurred_at=now - year))
+        last = sa.update(Event).where(Event.seq == seq.scalar_subquery())
+        connection.execute(last.values(occurred_at=now + year))
+    assert lines(run("prune")) == [{"pruned": 1_003}]
+
+
 def test_prune_waits_out_a_busy_database(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     made_old(11, up_to=3)
     prune, refusals = events.prune, iter([Unavailable("busy"), Unavailable("busy")])

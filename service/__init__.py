@@ -8,7 +8,7 @@ In front, what it is about:
     schemas/     what bodies and queries must look like; the rule for `external`
     store/       every query and every write
     webhooks/    every event to every address
-    models       the tables
+    models/      the tables
     config/      from the environment to settings
     strict_json  the one JSON reader and writer
 

@@ -52,7 +52,7 @@ schemathesis: .venv/.schemathesis  ## try the OpenAPI document on the live servi
 	$(BIN)/python -m tests.security.run_schemathesis $(or $(CASES),150)
 
 mutants: .venv/.mutants  ## change the code here and there and see whether the tests notice
-	nice $(BIN)/python -m tests.mutants
+	nice $(BIN)/python -m tests.mutation
 
 deploy-check: .venv/.test  ## run nginx, gunicorn and PostgreSQL from deploy/ and test the public port
 	scripts/deploy-check.sh

@@ -23,7 +23,7 @@ from flask.testing import FlaskClient, FlaskCliRunner
 
 from service import create_app
 from service.database import db
-from tests.support import afresh, databases, factories, postgresql
+from tests.support import databases, factories, postgresql
 
 # A shell's background job ignores Ctrl-C, and so would all that the tests start and then stop so.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
@@ -32,11 +32,6 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
 # An example may take long because the machine has other things to do.
 hypothesis.settings.register_profile("patient", deadline=None)
 hypothesis.settings.load_profile("patient")
-
-
-def pytest_sessionstart() -> None:
-    if os.environ.get("MUTANT_UNDER_TEST"):
-        afresh.forget()
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:

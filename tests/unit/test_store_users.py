@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -11,7 +12,7 @@ from flask import Flask
 from service.database import Unavailable, db
 from service.database.statements import Statement
 from service.models import AdminGrant, Association
-from service.store import admins, associations, users
+from service.store import admins, associations, events, users
 from service.store.recording import Origin
 from tests.support.databases import ON_POSTGRESQL, in_context, postgresql
 from tests.support.stored import BY, feed, link, types
@@ -49,6 +50,19 @@ def test_an_erasure_leaves_the_others_alone() -> None:
     ]
     assert admins.is_granted(8)
     assert len(associations.list_of_user(8, with_hidden=True)) == 1
+
+
+def test_a_grant_alone_is_erased_with_an_event() -> None:
+    admins.grant(7)
+    assert users.erase(7, by=BY) == 0
+    assert (types(), admins.is_granted(7)) == (["user.erased"], False)
+
+
+def test_a_link_whose_events_were_pruned_is_erased_with_an_event() -> None:
+    link()
+    events.prune(datetime.now(UTC), batch=9)
+    assert users.erase(7, by=BY) == 1
+    assert [event.type for event in feed(after=1)] == ["user.erased"]
 
 
 def test_to_erase_again_changes_nothing() -> None:

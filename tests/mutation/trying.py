@@ -1,0 +1,192 @@
+"""A plugin of pytest's for `tests.mutation`: it tries mutants.
+
+-p tests.mutation.trying --try MET IN OUT --enough SECONDS
+
+MET is of `meeting.py`; each line of IN begins with a mutant's name; OUT gets it with the fate. As
+many tests as take so many seconds are run for a mutant.
+
+Each mutant is tried in a fork of the process that has collected the tests and made the database,
+but has run nothing else yet: what the application makes once and keeps, it makes as changed.
+"""
+
+import gc
+import json
+import mmap
+import os
+import signal
+import sys
+import time
+from collections import Counter, defaultdict
+from contextlib import suppress
+from itertools import pairwise
+from operator import itemgetter
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+
+from tests.mutation import afresh
+from tests.support import databases
+
+LIMIT = 10, 20
+"""A test that takes so many times as long as it did, and so many seconds more, has no end."""
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--try", type=Path, nargs=3, dest="tried", required=True)
+    parser.addoption("--enough", type=float, required=True)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    tries = _Tries(*config.getoption("tried"), enough=config.getoption("enough"))
+    config.pluginmanager.register(tries)
+
+
+class _Database:
+    """Made once for all forks, and as it was at the beginning for each."""
+
+    def __init__(self, url: str) -> None:
+        self._url = url
+        self._name = str(sa.make_url(url).database)
+        self._file = Path(self._name) if url.startswith("sqlite") else None
+        if self._file:
+            self._content = self._file.read_bytes()
+        else:
+            self._administer('CREATE DATABASE "{0} as made" TEMPLATE "{0}"')
+
+    def _administer(self, *statements: str) -> None:
+        with databases.postgresql(self._url, database="template1") as connection:
+            connection.autocommit = True
+            for statement in statements:
+                connection.execute(statement.format(self._name))
+
+    def restore(self) -> None:
+        if not self._file:
+            self._administer(
+                'DROP DATABASE "{0}" WITH (FORCE)', 'CREATE DATABASE "{0}" TEMPLATE "{0} as made"'
+            )
+            return
+        self._file.write_bytes(self._content)
+        for end in ("-wal", "-shm"):
+            self._file.with_name(self._file.name + end).unlink(missing_ok=True)
+
+    def close(self) -> None:
+        if not self._file:
+            self._administer('DROP DATABASE "{0} as made"')
+
+
+made: list[_Database] = []
+
+
+def test_there_is_a_database(database_url: str) -> None:
+    """Comes first."""
+    made.append(_Database(database_url))
+
+
+class _Nothing(pytest.Item):
+    """What is said to come next, so that the fixtures of the session stay."""
+
+    def runtest(self) -> None: ...
+
+
+class _Tries:
+    def __init__(self, met: Path, asked: Path, fates: Path, *, enough: float) -> None:
+        self._met = json.loads(met.read_text())["tests"]
+        self._asked = asked
+        self._fates = fates
+        self._enough = enough
+        self._tests: dict[str, list[pytest.Item]] = defaultdict(list)
+        self._total = Counter[str]()
+        self._good: set[pytest.Item] = set()
+        self._at = mmap.mmap(-1, 4)  # shared with the forks: which test is running
+
+    def pytest_runtestloop(self, session: pytest.Session) -> bool:
+        self._session = session
+        self._nothing = _Nothing.from_parent(session, name="nothing")
+        self._run_test(session.items[0], self._nothing)
+        self._choose([item for item in session.items if item.nodeid in self._met])
+        gc.freeze()
+        signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
+        try:
+            self._try_all()
+        finally:
+            made[0].close()
+        return True
+
+    def _try_all(self) -> None:
+        with self._fates.open("a") as fates:
+            for line in self._asked.read_text().splitlines():
+                began = time.monotonic()
+                fate = *self._try(line.partition("\t")[0]), f"{time.monotonic() - began:.2f}"
+                print(line, *fate, sep="\t", file=fates, flush=True)
+
+    def _run_test(self, test: pytest.Item, following: pytest.Item) -> None:
+        self._session.config.hook.pytest_runtest_protocol(item=test, nextitem=following)
+
+    def _choose(self, items: list[pytest.Item]) -> None:
+        """For each function, first the tests that meet little besides its module."""
+        shares = defaultdict(list)
+        for item in items:
+            functions = self._met[item.nodeid][1]
+            for module, count in Counter(name.rpartition(".x")[0] for name in functions).items():
+                shares[module].append((count / len(functions), item))
+        for module, tests in shares.items():
+            for _, item in sorted(tests, key=itemgetter(0), reverse=True):
+                seconds, functions = self._met[item.nodeid]
+                for function in functions:
+                    if function.startswith(f"{module}.x") and self._total[function] < self._enough:
+                        self._tests[function].append(item)
+                        self._total[function] += seconds
+
+    def _try(self, name: str) -> tuple[str, str]:
+        """The fate, and the test that killed it.
+
+        The tests that killed another mutant of the function come first.
+        """
+        function = name.rpartition("__mutmut_")[0]
+        if not self._tests[function]:
+            return "unmet", ""
+        while True:
+            fate, killer = self._fork(name, self._tests[function])
+            if killer is None:
+                return fate, ""
+            self._tests[function].remove(killer)
+            if killer in self._good or not self._fork("none", [killer])[1]:
+                break  # else it fails without a mutant, too
+        self._good.add(killer)
+        self._tests[function].insert(0, killer)
+        return fate, killer.nodeid
+
+    def _fork(self, name: str, tests: list[pytest.Item]) -> tuple[str, pytest.Item | None]:
+        made[0].restore()
+        pid = os.fork()
+        if pid == 0:
+            self._run(name, tests)
+        try:
+            _, status = os.waitpid(pid, 0)
+        finally:
+            with suppress(ProcessLookupError):
+                os.killpg(pid, signal.SIGKILL)  # and what it started
+        if status == 0:
+            return "survived", None
+        fate = "endless" if os.waitstatus_to_exitcode(status) == -signal.SIGALRM else "killed"
+        return fate, tests[int.from_bytes(self._at[:4], "big")]
+
+    def _run(self, name: str, tests: list[pytest.Item]) -> None:
+        """In a fork, which ends here."""
+        try:
+            os.setpgid(0, 0)
+            signal.signal(signal.SIGTERM, signal.SIG_DFL)
+            os.environ["MUTANT_UNDER_TEST"] = name
+            afresh.forget()
+            self._session.config.pluginmanager.unregister(name="terminalreporter")
+            for place, (test, following) in enumerate(pairwise([*tests, self._nothing])):
+                self._at[:4] = place.to_bytes(4, "big")
+                times, more = LIMIT
+                signal.alarm(int(times * self._met[test.nodeid][0] + more))
+                self._run_test(test, following)
+                if self._session.testsfailed:
+                    os._exit(1)
+            os._exit(0)
+        except BaseException:
+            os._exit(1)

@@ -153,7 +153,7 @@ def run(
 
 @contextmanager
 def _undisturbed() -> Iterator[None]:
-    """What Python does beside took half of an import's time."""
+    """What Python does beside the work took as long as a third of it."""
     # A batch makes the collector look for garbage everywhere: not in what is there before.
     gc.freeze()
     # Else each answer of the database's finds the other thread with 5 ms to go.

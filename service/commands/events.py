@@ -4,7 +4,7 @@ import asyncio
 import logging
 import signal
 import time
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import UTC, datetime, timedelta
 
 import click
@@ -71,16 +71,16 @@ async def _deliver(once: bool) -> bool:
 @group.command("status")
 def status() -> None:
     """Print how far each address is, one JSON object a line."""
-    for url in _addresses().values():
-        _print_status(url)
+    _print_status(_addresses().values())
 
 
-def _print_status(url: str) -> None:
+def _print_status(urls: Collection[str]) -> None:
     number_at_leisure()  # so that all are counted
-    state, backlog = webhooks.state(url), webhooks.backlog(url)
-    row = {**state._asdict(), **backlog._asdict()}
-    times = {name: value and timestamp(value) for name, value in row.items() if name in _TIMES}
-    write_line(strict_json.dumps(row | times))
+    for url in urls:
+        state, backlog = webhooks.state(url), webhooks.backlog(url)
+        row = {**state._asdict(), **backlog._asdict()}
+        times = {name: value and timestamp(value) for name, value in row.items() if name in _TIMES}
+        write_line(strict_json.dumps(row | times))
 
 
 _TIMES = ("oldest", "failing_since", "next_attempt_at", "stopped_at")
@@ -94,11 +94,12 @@ def replay(after: int, url: str | None) -> None:
     addresses = _required_addresses().values()
     if url is not None and url not in addresses:
         raise click.BadParameter("is not one of WEBHOOK_URLS.", param_hint="--url")
-    for address in [url] if url else addresses:
+    chosen = [url] if url else addresses
+    for address in chosen:
         webhooks.set_back(address, after)
         if url:
             webhooks.resume(address)
-        _print_status(address)
+    _print_status(chosen)
 
 
 @group.command("prune")

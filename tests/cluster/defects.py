@@ -5,7 +5,6 @@ import json
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
-from functools import partial
 from typing import Any
 
 from tests.cluster.cluster import Cluster
@@ -57,4 +56,4 @@ def _replace(cluster: Cluster, app: str = "wsgi:app", **settings: Any) -> None:
     for instance in cluster.instances.values():
         instance.stop()
         instance.start(app=app, **settings)
-        eventually(partial(cluster.balancer.is_ready, instance.name), 10)
+        cluster.balancer.wait_until_ready(instance.name)

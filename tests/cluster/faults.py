@@ -3,7 +3,6 @@
 import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager, suppress
-from functools import partial
 
 import psycopg
 
@@ -162,7 +161,7 @@ def upgrade(cluster: Cluster, watching: Watching) -> None:
             instance.stop()
             instance.start()
             cluster.balancer.undrain(instance.name)
-            eventually(partial(cluster.balancer.is_ready, instance.name), 10)
+            cluster.balancer.wait_until_ready(instance.name)
         watch.wait_until_written(10)
         cluster.is_old = False
 
@@ -180,5 +179,5 @@ def rolling_restart(cluster: Cluster, watching: Watching) -> None:
             watch.report.check(ready == {200}, NOT_READY, ready)
             instance.stop()
             instance.start()
-            eventually(partial(cluster.balancer.is_ready, instance.name), 10)
+            cluster.balancer.wait_until_ready(instance.name)
         watch.wait_until_written(10)

@@ -107,6 +107,9 @@ class HAProxy:
         """Whether the balancer takes it for ready."""
         return self._state(instance, "ready")["status"] == "UP"
 
+    def wait_until_ready(self, instance: str) -> None:
+        eventually(partial(self.is_ready, instance), 10)
+
     def drain(self, instance: str) -> None:
         """Give it nothing new, and wait until it is done with what it has."""
         for backend in BACKENDS:

@@ -1,6 +1,5 @@
 """An import: lines are judged here while the database works on those before."""
 
-import gc
 import json
 import sys
 from collections import Counter
@@ -153,17 +152,13 @@ def run(
 
 @contextmanager
 def _undisturbed() -> Iterator[None]:
-    """What Python does beside the work took as long as a third of it."""
-    # A batch makes the collector look for garbage everywhere: not in what is there before.
-    gc.freeze()
-    # Else each answer of the database's finds the other thread with 5 ms to go.
+    """Each answer of the database's found the other thread with 5 ms to go."""
     before = sys.getswitchinterval()
     sys.setswitchinterval(SWITCH_INTERVAL)
     try:
         yield
     finally:
         sys.setswitchinterval(before)
-        gc.unfreeze()
 
 
 def _written(batch: Sequence[Judged], write: Write, sent: Event) -> list[str]:

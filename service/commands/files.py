@@ -1,5 +1,6 @@
 """The files of commands: read, written as a whole, and what is said when that fails."""
 
+import errno
 import os
 import stat
 import sys
@@ -9,9 +10,11 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import BinaryIO, TextIO
 
+import click
+
 from service.commands.group import Failure
 from service.commands.lines import Source, Unusable
-from service.commands.output import explanation, named, output
+from service.commands.output import STANDARD_OUTPUT, explanation, named, output
 
 
 @contextmanager
@@ -21,9 +24,10 @@ def explained(when_stopped: str) -> Iterator[None]:
         yield
     except Unusable as error:
         raise Failure(str(error)) from None
-    except BrokenPipeError:
-        raise
     except OSError as error:
+        if isinstance(error, BrokenPipeError) and error.filename == STANDARD_OUTPUT:
+            # Not a word, as `head` expects; but it was not done to the end.
+            raise click.exceptions.Exit(Failure.exit_code) from None
         raise Failure(explanation(error)) from None
     except KeyboardInterrupt:
         raise Failure(when_stopped) from None
@@ -32,6 +36,8 @@ def explained(when_stopped: str) -> Iterator[None]:
 def opened(stack: ExitStack, file: str) -> BinaryIO:
     """For reading; - is standard input."""
     if file == "-":
+        if sys.stdin is None:
+            raise OSError(errno.EBADF, "it is closed", "Standard input")
         return sys.stdin.buffer
     return stack.enter_context(Path(file).open("rb"))
 

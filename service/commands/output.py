@@ -10,7 +10,7 @@ from typing import TextIO
 
 import click
 
-_NAME = "Standard output"
+STANDARD_OUTPUT = "Standard output"
 
 
 @contextmanager
@@ -21,8 +21,8 @@ def output() -> Iterator[TextIO]:
         OSError: there is none, or it takes no more.
     """
     if sys.stdout is None:
-        raise OSError(errno.EBADF, "it is closed", _NAME)
-    with named(_NAME):
+        raise OSError(errno.EBADF, "it is closed", STANDARD_OUTPUT)
+    with named(STANDARD_OUTPUT):
         try:
             yield sys.stdout
             sys.stdout.flush()

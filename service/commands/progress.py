@@ -26,7 +26,7 @@ def progress(source: Source) -> Iterator[Callable[[int], None]]:
         itertools.repeat(0),  # nobody goes through it, but click wants one where no length is known
         length=source.size(),
         file=sys.stderr,
-        hidden=not sys.stderr.isatty(),
+        hidden=sys.stderr is None or not sys.stderr.isatty(),
         item_show_func=rate,
         update_min_steps=0,  # a batch may end without a byte more having been read
     ) as bar:

@@ -5,6 +5,7 @@ import sqlite3
 import subprocess
 import sys
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -102,6 +103,41 @@ def test_standard_output_that_fails_is_a_sentence(
         admins.grant(7)
     result = in_a_shell(database_url, command.split(), f"</dev/null {redirection}", **WEBHOOKS)
     assert (result.returncode, result.stderr) == (exit_code, f"Error: {why}\n")
+
+
+@ON_ONE
+@pytest.mark.parametrize("command", IMPORTS)
+def test_standard_input_that_is_closed_is_a_sentence(
+    app: Flask, database_url: str, command: tuple[str, ...]
+) -> None:
+    result = in_a_shell(database_url, ["associations", *command, "-"], "<&-")
+    sentence = "Error: Standard input: it is closed.\n"
+    assert (result.returncode, result.stderr) == (2, sentence)
+
+
+@ON_ONE
+def test_nobody_need_listen_on_standard_error(
+    app: Flask, database_url: str, tmp_path: Path
+) -> None:
+    file = tmp_path / "counts"
+    command = ["associations", "import", "-", "--created-by", "1"]
+    result = in_a_shell(database_url, command, f'</dev/null >"{file}" 2>&-')
+    assert (result.returncode, file.read_text()[:12]) == (0, '{"created":0')
+
+
+@ON_ONE
+def test_refused_lines_that_nobody_reads_any_more_end_it(
+    app: Flask, runner: FlaskCliRunner, tmp_path: Path
+) -> None:
+    """With 2: by 1 it would say that all lines were looked at."""
+    errors = tmp_path / "errors"
+    os.mkfifo(errors)
+    with ThreadPoolExecutor() as threads:
+        reader = threads.submit(lambda: errors.open().close())
+        result = runs(runner)("{}\n" * 2_000, "--errors", str(errors))  # more than a pipe holds
+        reader.result()
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert result.stderr == f"Error: {errors}: Broken pipe.\n"
 
 
 @ON_ONE

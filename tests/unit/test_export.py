@@ -307,7 +307,7 @@ def test_who_reads_no_further_ends_it(export: Run, monkeypatch: pytest.MonkeyPat
 
     monkeypatch.setattr("service.commands.exporting.json_lines", broken)
     result = export()
-    assert (result.exit_code, result.stderr) == (1, "")
+    assert (result.exit_code, result.stderr) == (2, "")
 
 
 TEXT = values.ext_ids(40)

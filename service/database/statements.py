@@ -86,7 +86,8 @@ class _Compiled:
 
         columns = getattr(statement, "exported_columns", None) or ()
         self.has_rows = bool(columns)
-        self._row: Any = namedtuple("Row", [column.name for column in columns])  # type: ignore[misc]
+        names = [column.name for column in columns]
+        self._row: Any = namedtuple("Row", names)  # type: ignore[misc]  # mypy wants them as written
         self._from_driver = [
             (index, convert)
             for index, column in enumerate(columns)

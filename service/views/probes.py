@@ -51,7 +51,8 @@ def _backlogs() -> backlogs.Backlogs:
         found = {name: webhooks.backlog(url) for name, url in addresses}
     except database.Unavailable:
         return {}
+    # Not below 0: another machine's clock may be ahead.
     return {
-        name: (backlog.undelivered, (now - (backlog.oldest or now)).total_seconds())
+        name: (backlog.undelivered, max((now - (backlog.oldest or now)).total_seconds(), 0))
         for name, backlog in found.items()
     }

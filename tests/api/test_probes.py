@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import flask_migrate
@@ -12,6 +13,7 @@ from flask.testing import FlaskClient
 
 from service import create_app
 from service.database import db
+from service.models import Event
 from service.store import numbering, webhooks
 from tests.api import problems
 from tests.support.factories import PATH, as_user, environment, errors_of, facebook, path_of
@@ -212,6 +214,18 @@ def test_metrics_say_how_far_behind_each_webhook_is(make_app: Callable[..., Flas
     assert 0 < found['social_webhook_oldest_undelivered_seconds{webhook="a.example"}'] < 60
     assert found['social_webhook_undelivered_events{webhook="b.example"}'] == 0
     assert found['social_webhook_oldest_undelivered_seconds{webhook="b.example"}'] == 0
+
+
+def test_an_event_of_a_clock_that_is_ahead_has_the_age_0(make_app: Callable[..., Flask]) -> None:
+    client = make_app(WEBHOOK_URLS=HOOKS, WEBHOOK_SECRET=SECRET).test_client()
+    client.post(PATH, json=facebook(), headers=as_user())
+    with client.application.app_context():
+        ahead = datetime.now(UTC) + timedelta(hours=1)
+        db.session.execute(sa.update(Event).values(occurred_at=ahead))
+        db.session.commit()
+    found = scraped(client)
+    assert found['social_webhook_undelivered_events{webhook="a.example"}'] == 1
+    assert found['social_webhook_oldest_undelivered_seconds{webhook="a.example"}'] == 0
 
 
 def test_metrics_show_no_address(make_app: Callable[..., Flask]) -> None:

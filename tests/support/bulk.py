@@ -8,6 +8,8 @@ from typing import Any
 from click.testing import Result
 from flask.testing import FlaskCliRunner
 
+from tests.support.factories import is_a_sentence
+
 Run = Callable[..., Result]
 
 
@@ -38,8 +40,7 @@ def refused(file: Path) -> list[dict[str, Any]]:
 
 
 def codes(errors: Iterable[dict[str, Any]]) -> dict[str | None, str]:
-    """Each field's code; of the line as a whole under None."""
-    return {
-        one.get("field"): one["messages"][0]["code"] if "field" in one else one["code"]
-        for one in errors
-    }
+    """Each field's code, with a sentence beside it; of the line as a whole under None."""
+    found = {one.get("field"): one["messages"][0] if "field" in one else one for one in errors}
+    assert all(is_a_sentence(message["message"]) for message in found.values())
+    return {field: message["code"] for field, message in found.items()}

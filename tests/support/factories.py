@@ -60,13 +60,17 @@ def shown(body: dict[str, Any]) -> dict[str, Any]:
     return unset_at(body["provider"]) | body
 
 
+def is_a_sentence(text: str) -> bool:
+    return bool(re.fullmatch(r"[A-Z].*[a-z] .*\.", text, re.DOTALL))
+
+
 def errors_of(response: Any) -> dict[str | None, str]:
     """The response's errors as `{field or None: code}`; each has a sentence beside its code."""
     found: dict[str | None, str] = {}
     for entry in response.get_json()["errors"]:
         messages = entry["messages"] if "field" in entry else [entry]
         assert len(messages) == 1
-        assert re.fullmatch(r"[A-Z].*[a-z] .*\.", messages[0]["message"], re.DOTALL)
+        assert is_a_sentence(messages[0]["message"])
         found[entry.get("field")] = messages[0]["code"]
     return found
 

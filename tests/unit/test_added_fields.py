@@ -79,7 +79,8 @@ def test_what_is_missing_or_null_has_a_code(
 
 
 def test_a_message_keeps_its_code_when_it_is_copied() -> None:
-    assert deepcopy(Message("unknown", "x")).code == "unknown"
+    copied = deepcopy(Message("unknown", "x"))
+    assert (copied, copied.code) == ("x", "unknown")
 
 
 def test_a_message_keeps_its_code_when_it_is_formatted() -> None:

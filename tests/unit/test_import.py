@@ -293,6 +293,7 @@ def test_without_a_terminal_it_is_silent_but_for_a_hint_at_errors(run: Run) -> N
         ("2019-02-30T12:00:00Z", "invalid"),
         ("2019-05-01T12:00:00.1234567Z", "invalid"),
         ("1969-12-31T23:59:59Z", "invalid"),
+        ("9999-01-01T00:00:00Z", "invalid"),
         ("9999-12-31T23:59:59-23:59", "invalid"),
         ("2019-05-01T12:00:00+00:60", "invalid"),
         (1556712000, "invalid"),

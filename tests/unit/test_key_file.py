@@ -1,6 +1,7 @@
 """The file of public keys: what stops a start, and what a change of it does."""
 
 import os
+import re
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -14,6 +15,7 @@ from tests.support.keys import jwks, public_entry
 
 GOOD, OTHER = (jwks([public_entry("ES256", name, kid=name)]) for name in ("1", "2"))
 BROKEN = b"<html>502</html>"
+NOT_READ = r"JWT_PUBLIC_KEYS_FILE (is|holds|can't be) [^.]+\."
 
 
 @pytest.fixture
@@ -66,7 +68,7 @@ def test_a_file_that_cannot_be_used_stops_the_start_with_a_sentence(
     spoil(path)
     with pytest.raises(ConfigError) as stopped:
         start(path)
-    assert str(stopped.value).startswith("Configuration: JWT_PUBLIC_KEYS_FILE ")
+    assert re.match(f"Configuration: {NOT_READ}", str(stopped.value))
 
 
 def test_a_file_as_large_as_may_be_is_read(path: Path) -> None:
@@ -77,10 +79,13 @@ def test_a_file_as_large_as_may_be_is_read(path: Path) -> None:
 @BREAKING
 @pytest.mark.usefixtures("checked")
 def test_a_worker_that_starts_later_goes_without_its_keys(
-    path: Path, spoil: Callable[[Path], object]
+    path: Path, spoil: Callable[[Path], object], caplog: pytest.LogCaptureFixture
 ) -> None:
     spoil(path)
-    assert kids(KeyFile(path)) == []
+    with caplog.at_level("ERROR"):
+        assert kids(KeyFile(path)) == []
+    (record,) = caplog.records
+    assert re.fullmatch(NOT_READ, record.reason)
 
 
 @pytest.mark.usefixtures("checked")
@@ -99,6 +104,19 @@ def test_a_changed_file_counts_after_five_seconds(path: Path, later: Callable[[]
     path.write_bytes(OTHER)
     later()
     assert kids(file) == ["2"]
+
+
+def test_that_keys_were_read_is_logged_with_their_number(
+    path: Path, later: Callable[[], None], caplog: pytest.LogCaptureFixture
+) -> None:
+    with caplog.at_level("INFO"):
+        file = KeyFile(path)
+        for content in (GOOD, OTHER, BROKEN):
+            path.write_bytes(content)
+            later()
+            file.current()
+    read = [record for record in caplog.records if record.levelname == "INFO"]
+    assert [(record.message, record.keys) for record in read] == [("public keys read", 1)] * 2
 
 
 def test_a_file_in_its_place_counts_whatever_its_date(
@@ -154,7 +172,7 @@ def test_a_broken_file_is_logged_once_with_the_reason(
         file.current()
     (record,) = [record for record in caplog.records if record.levelname == "ERROR"]
     assert (record.message, record.keys) == ("public keys not read", 1)
-    assert record.reason.startswith("JWT_PUBLIC_KEYS_FILE ")
+    assert re.fullmatch(NOT_READ, record.reason)
 
 
 def test_a_file_that_breaks_again_is_logged_again(

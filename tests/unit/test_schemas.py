@@ -53,6 +53,13 @@ def test_what_says_nothing_fits_every_provider(schema: Schema, body: dict[str, A
     assert refused(schema, body) == {}
 
 
+def test_what_is_refused_for_a_provider_comes_with_what_it_has_instead() -> None:
+    with pytest.raises(ValidationError) as error:
+        CreateSchema().load(facebook(metadata={"a": 1}))
+    has = "an association with facebook has profile_url and show_in_profile instead."
+    assert error.value.normalized_messages() == {"metadata": [f"Leave it out: {has}"]}
+
+
 def test_a_misfit_is_reported_beside_a_broken_field() -> None:
     body = external(ext_id="", show_in_profile=True)
     assert refused(CreateSchema(), body).keys() == {"ext_id", "show_in_profile"}
@@ -75,6 +82,13 @@ def test_a_new_association_has_all_details(body: dict[str, Any]) -> None:
 )  # fmt: skip
 def test_a_change_of_nothing_is_refused(body: dict[str, Any]) -> None:
     assert refused(ChangeSchema(), body) == {"_schema": ["invalid"]}
+
+
+def test_a_change_of_nothing_is_refused_with_what_there_is_to_change() -> None:
+    with pytest.raises(ValidationError) as error:
+        ChangeSchema().load(facebook())
+    text = "Nothing would change: send profile_url or show_in_profile."
+    assert error.value.normalized_messages() == {"_schema": [text]}
 
 
 @pytest.mark.parametrize(

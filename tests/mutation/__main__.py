@@ -11,11 +11,13 @@ import os
 import signal
 import subprocess
 import sys
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from fnmatch import fnmatch
 from pathlib import Path
+from statistics import mean
 from typing import Any
 
 from tests.mutation.making import make
@@ -26,10 +28,11 @@ FATES = MUTANTS / "fates.tsv"
 WANTED = 0.9
 NOT_KILLED = ("survived", "unmet")
 # Chosen by what is in a test's name. What survives in the store on SQLite meets PostgreSQL too.
-KINDS = {"sqlite": "not postgresql", "postgresql": "postgresql"}
+KINDS = {"sqlite": "not postgresql and", "postgresql": "postgresql and", "any": ""}
 QUICK = 5
 # Seconds of tests: what few leave alive meets more.
 STEPS = (("sqlite", QUICK), ("sqlite", 30), ("postgresql", 30))
+FILES = 8
 # These start servers and commands, which is slow, and their claims are about those.
 SLOW = (
     "bringing",
@@ -60,7 +63,7 @@ TESTS = (
 def pytest(mutant: str, kind: str, *arguments: str | Path) -> Iterator[subprocess.Popen[bytes]]:
     """Run tests on one kind of database; they end with the block."""
     # mutmut's own work is in the time that `costs_nothing` measures.
-    chosen = f"{KINDS[kind]} and not costs_nothing"
+    chosen = f"{KINDS[kind]} not costs_nothing"
     with subprocess.Popen(
         [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-k", chosen, *arguments],
         cwd=MUTANTS,
@@ -119,13 +122,21 @@ def try_in_forks(
             wait_for(process)
 
 
-def try_afresh(name: str, hashed: str, met: dict[str, Any]) -> None:
-    """In a process of its own, with the eight files whose tests meet most of the module."""
-    module = name.rpartition(".x")[0]
-    files = Counter[str]()
+def files_about(module: str, met: dict[str, Any]) -> list[str]:
+    """The files whose tests meet little besides the module, and those that meet most of it."""
+    shares: dict[str, list[float]] = defaultdict(list)
     for test, (_, functions) in met["tests"].items():
-        files[test.partition("::")[0]] += any(f.startswith(module + ".") for f in functions)
-    with pytest(name, "sqlite", "-x", *(file for file, _ in files.most_common(8))) as process:
+        within = sum(name.startswith(f"{module}.x") for name in functions)
+        shares[test.partition("::")[0]].append(within / max(len(functions), 1))
+    about = sorted(shares, key=lambda file: mean(shares[file]), reverse=True)
+    wide = sorted(shares, key=lambda file: sum(map(bool, shares[file])), reverse=True)
+    return [*dict.fromkeys(about[:FILES] + wide[:FILES])]
+
+
+def try_afresh(name: str, hashed: str, met: dict[str, Any]) -> None:
+    """In a process of its own, with whole files, on either database."""
+    files = files_about(name.rpartition(".x")[0], met)
+    with pytest(name, "any", "-x", *files) as process:
         if process.wait():
             with FATES.open("a") as written:
                 print(name, hashed, "killed", "in a process of its own", 0, sep="\t", file=written)
@@ -174,9 +185,8 @@ def main() -> int:
     for kind, enough in STEPS:
         try_in_forks(left(kind, enough), kind, enough, asked.processes)
     met = json.loads(met_on("sqlite").read_text())
-    for name, hashed in left():
-        if name.rpartition("__mutmut_")[0] in met["import"]:
-            try_afresh(name, hashed, met)
+    with ThreadPoolExecutor(asked.processes) as pool:
+        list(pool.map(lambda mutant: try_afresh(*mutant, met), left()))
     return report(mutants) < WANTED
 
 

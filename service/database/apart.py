@@ -31,6 +31,7 @@ _SETTINGS = (
     "SET LOCAL lock_timeout = 500; SET LOCAL statement_timeout = 0; "
     "SET LOCAL idle_in_transaction_session_timeout = 0; "
     "SET LOCAL timezone = 'UTC'; "  # else each moment is converted here
+    "SET LOCAL DateStyle = 'ISO'; "  # the driver reads no other
     "SET LOCAL client_min_messages = warning"  # is_given_up looks for one
 )
 # A server that is not there any more is noticed within a minute or so.

@@ -51,8 +51,8 @@ def _options(url: sa.URL) -> str:
     time_outs = {"statement_timeout": STATEMENT_TIMEOUT, "lock_timeout": LOCK_TIMEOUT}
     ours = [f"-c {name}={int(seconds * 1000)}" for name, seconds in time_outs.items()]
     ours.append("-c client_min_messages=warning")  # is_given_up looks for one
-    # The operator's own options come last: they win.
-    return " ".join([*ours, *url.normalized_query.get("options", ())])
+    # The operator's own options come after ours: they win. But the driver reads no other dates.
+    return " ".join([*ours, *url.normalized_query.get("options", ()), "-c DateStyle=ISO"])
 
 
 def listen(engine: sa.Engine) -> None:

@@ -9,10 +9,12 @@ import sqlalchemy as sa
 from flask import Flask
 
 from service.database import db
-from service.store import admins, associations
+from service.store import admins, associations, directory
 from service.store.recording import Origin
 from tests.support import stored
+from tests.support.bulk import counts, lines, runs
 from tests.support.databases import ON_POSTGRESQL, application, with_options
+from tests.support.factories import facebook
 from tests.support.stored import BY, association, external, link
 
 URL = "https://example.com/me"
@@ -287,3 +289,12 @@ def test_times_are_utc_whatever_the_sessions_zone_is(database_url: str) -> None:
         created_at = stored.row()["created_at"]
     assert created_at.utcoffset() == timedelta(0)
     assert abs(datetime.now(UTC) - created_at) < timedelta(minutes=1)
+
+
+@ON_POSTGRESQL
+def test_dates_are_read_however_the_database_writes_them(database_url: str) -> None:
+    with application(with_options(database_url, DateStyle="German")) as app:
+        link()
+        assert pairs(directory.of_users([7]).rows) == [("facebook", "fb-1")]
+        again = runs(app.test_cli_runner())(lines(facebook()))
+    assert counts(again) == {"unchanged": 1}

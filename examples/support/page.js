@@ -46,7 +46,7 @@ function close() {
 
 async function findByUser() {
   const user_ids = find("user_ids").value.split(/[\s,;]+/).filter(Boolean);
-  show(await everybody.lookup({ user_ids }), (id) => userMissing(idOf(id)));
+  await show(everybody.lookup({ user_ids }), (id) => userMissing(idOf(id)));
 }
 
 async function findByAccount() {
@@ -56,8 +56,8 @@ async function findByAccount() {
   if (provider) asked.provider = provider;
   asked.ext_ids = ids.filter(Boolean);
   if (asked.ext_ids.length)
-    show(await everybody.lookup(asked), (id) => [foreign(id), " is linked to nobody."]);
-  else show(await everybody.search({ provider, limit: PAGE }), null, { provider, limit: PAGE });
+    await show(everybody.lookup(asked), (id) => [foreign(id), " is linked to nobody."]);
+  else await show(everybody.search({ provider, limit: PAGE }), null, { provider, limit: PAGE });
 }
 
 function userMissing(user) {
@@ -70,8 +70,14 @@ function userMissing(user) {
   return [`User ${user} has no accounts.`, button];
 }
 
-/** Show what was found; of a search also what was asked, for its next page. */
-function show(page, missing, asked) {
+/** What was looked for last, of both forms. */
+let latest = null;
+
+/** Show what is found; of a search also what was asked, for its next page. */
+async function show(looking, missing, asked) {
+  latest = looking;
+  const page = await looking;
+  if (looking !== latest) return;
   fill(page, missing, asked);
   find("results").hidden = false;
   find("results-title").focus();

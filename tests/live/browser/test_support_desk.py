@@ -134,6 +134,32 @@ def test_a_provider_is_listed_page_by_page(desk: SupportDesk, service: Server, u
     assert desk.screen.focused == desk.account("f-50")
 
 
+HOLD = """
+const send = window.fetch;
+window.fetch = (...asked) => {
+  window.fetch = send;
+  return new Promise((done) => (window.letItGo = () => done(send(...asked))));
+};
+"""
+"""The next request waits; the others don't."""
+
+
+def test_what_was_looked_for_last_is_shown_though_it_comes_first(
+    desk: SupportDesk, service: Server, user: int
+) -> None:
+    link(service, user, "github", f"gh-{user}")
+    link(service, user, "google", f"go-{user}")
+    browser = desk.screen.browser
+    browser.execute_script(HOLD)
+    desk.find_by_user(user)
+    desk.find_by_account("google", f"go-{user}")
+    desk.says("1 account found.")
+    browser.execute_script("letItGo()")
+    first = desk.screen.find("#by-user-form [type=submit]")
+    desk.screen.eventually(lambda: first.get_attribute("aria-disabled") == "false")
+    assert desk.screen.find("#count").text == "1"
+
+
 def test_what_the_service_refuses_stands_beside_its_field(desk: SupportDesk) -> None:
     desk.fill("user_ids", "7, seven")
     desk.screen.find("#by-user-form [type=submit]").click()

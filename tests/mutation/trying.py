@@ -78,8 +78,8 @@ class _Database:
 made: list[_Database] = []
 
 
-def test_there_is_a_database(database_url: str) -> None:
-    """Comes first."""
+def test_there_is_a_database(database_url: str, postgresql_url: str) -> None:
+    """Comes first. A server that a fork started would outlive it."""
     made.append(_Database(database_url))
 
 

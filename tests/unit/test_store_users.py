@@ -100,8 +100,9 @@ CHANGES = {
         VALUES ('association.transferred', now(), 7, 'facebook', 'fb-8', 8)""",
 }
 REKEY = """
-    CREATE TEMP TABLE moved ON COMMIT DROP AS SELECT * FROM social_association;
-    DELETE FROM social_association; UPDATE moved SET ext_id = 'n-' || ext_id;
+    CREATE TEMP TABLE moved ON COMMIT DROP AS
+        SELECT * FROM social_association WHERE ext_id = 'fb-1';
+    DELETE FROM social_association WHERE ext_id = 'fb-1'; UPDATE moved SET ext_id = 'n-1';
     INSERT INTO social_association SELECT * FROM moved"""
 
 
@@ -139,8 +140,9 @@ def test_an_erasure_looks_again_for_what_a_rekey_put_back(
 ) -> None:
     """One that began after the erasure did, and was first at the row."""
     link()
+    link(ext_id="fb-2")
     monkeypatch.setattr(users, "_wait_for_changes_under_way", lambda *_: None)
-    assert erased_beside(app, database_url, REKEY) == 1
+    assert erased_beside(app, database_url, REKEY) == 2
     assert not associations.list_of_user(7, with_hidden=True)
 
 

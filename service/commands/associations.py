@@ -67,6 +67,7 @@ def import_(
             write=None if dry_run else partial(bulk.create_all, on, by=Origin(created_by)),
             rehearse=partial(rehearsal.create_all, on) if dry_run or max_errors else None,
             at_once=AT_ONCE["postgresql" if on.is_postgresql else "sqlite"],
+            position=lambda: source.position,
             most_refused=max_errors,
             progress=stack.enter_context(progress(source)),
         )

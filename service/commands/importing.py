@@ -7,7 +7,6 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from functools import partial
-from itertools import islice
 from threading import Event
 from typing import Any, NamedTuple, TextIO
 
@@ -28,6 +27,8 @@ REFUSED = (bulk.CONFLICT, INVALID, rekeying.MISSING)
 _TAKEN = [Entry("unique", "This provider and ext_id are linked already, or with other values.")]
 LONGEST_TEXT = 255
 """Characters of a refused line's provider and ext_id that are repeated."""
+LONGEST_BATCH = 1024 * 1024
+"""Bytes, and a line more. What was read from them takes many times as much."""
 SWITCH_INTERVAL = 0.0005
 """Seconds for which a thread computes while the other one wants to."""
 
@@ -105,6 +106,7 @@ def run(
     write: Write | None,
     rehearse: Rehearse | None,
     at_once: int,
+    position: Callable[[], int],
     most_refused: int | None = None,
     progress: Callable[[int], None],
 ) -> None:
@@ -114,7 +116,8 @@ def run(
         write: makes what is to be made; without it nothing is.
         rehearse: says what `write` would do; needed without it, and with `most_refused`, so as
             to make nothing after the last line that may be refused.
-        at_once: lines in a batch; there are two of them in memory.
+        at_once: lines in a batch, fewer where they are long; there are two of them in memory.
+        position: gives the bytes that `lines` have taken so far.
         progress: called with the number of lines after each batch.
     """
     judged = map(partial(judge, listed=current_app.config["PROVIDERS"]), lines)
@@ -127,7 +130,7 @@ def run(
             progress(len(batch))
 
     with _undisturbed(), ThreadPoolExecutor(max_workers=1) as database:
-        while batch := list(islice(judged, at_once)):
+        while batch := _batch(judged, at_once, position):
             finish()
             under_way, is_last = None, False
             # More may be refused than was rehearsed: others write meanwhile.
@@ -148,6 +151,16 @@ def run(
             if is_last:
                 break
         finish()
+
+
+def _batch(judged: Iterator[Judged], at_once: int, position: Callable[[], int]) -> list[Judged]:
+    batch: list[Judged] = []
+    end = position() + LONGEST_BATCH
+    for one in judged:
+        batch.append(one)
+        if len(batch) == at_once or position() >= end:
+            break
+    return batch
 
 
 @contextmanager

@@ -1,9 +1,11 @@
 """`flask associations import`: what a line becomes."""
 
+import io
 import json
+import os
 import runpy
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -14,6 +16,8 @@ from flask.testing import FlaskCliRunner
 
 import service
 from service.commands import associations as commands
+from service.commands import importing
+from service.commands.lines import Source, json_lines
 from service.store import bulk, events
 from tests.support import databases, stored
 from tests.support.bulk import Run, codes, counts, lines, refused, runs
@@ -347,3 +351,29 @@ def test_max_errors_binds_when_more_is_refused_than_was_rehearsed(
     monkeypatch.setattr(bulk, "create_all", lambda on, new, **_: [bulk.CONFLICT] * len(new))
     result = run(lines(*(facebook(ext_id=f"{n}") for n in range(9))), "--max-errors", "1")
     assert (result.exit_code, counts(result)) == (1, {"conflict": batch})
+
+
+@ON_ONE
+def test_of_long_lines_few_are_in_memory_at_once(app: Flask) -> None:
+    """Two thousand of 64 KiB would take more than many a machine has."""
+    long = external(metadata={"x": "y" * 16_000})
+    source = Source(io.BytesIO(lines(*[long] * 200).encode()))
+    sizes = []
+
+    def write(new: Sequence[bulk.New], sent: Callable[[], object]) -> Sequence[str]:
+        sizes.append(len(new))
+        sent()
+        return [bulk.CREATED] * len(new)
+
+    with app.app_context(), Path(os.devnull).open("w") as nowhere:
+        importing.run(
+            json_lines(source),
+            importing.Report(nowhere),
+            write=write,
+            rehearse=None,
+            at_once=2_000,
+            position=lambda: source.position,
+            progress=lambda _: None,
+        )
+    assert sum(sizes) == 200
+    assert max(sizes) <= importing.LONGEST_BATCH // 16_000 + 1

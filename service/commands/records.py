@@ -103,7 +103,7 @@ def _records(records: _Records, reader: Iterator[list[str]], names: list[str]) -
 
 def _check_breaks(names: Sequence[str], cells: Sequence[str]) -> None:
     """Refuse line ends where none belong: most likely quotes are missing, and these are lines."""
-    for name, cell in zip_longest(names, cells[: len(names)], fillvalue=""):
+    for name, cell in zip_longest(names, cells, fillvalue=""):
         if name not in _MAY_BREAK and ("\n" in cell or "\r" in cell):
             raise csv.Error(f"a quote opens a cell of {name or 'no name'} that goes over lines")
 

@@ -161,8 +161,8 @@ def test_no_line_between_two_missing_quotes_is_lost(between: bytes, codes: list[
 
 
 def test_only_metadata_goes_over_several_lines_and_not_under_no_name() -> None:
-    (one, *_) = of_csv(HEAD + b'7,a,b,"c\nd"\n')
-    assert one == (2, "parse_error")
+    found = of_csv(HEAD + b'7,a,b,"\n7,a,b\n7,a,b"\n7,a,b\n')
+    assert found == [(2, "parse_error"), (3, GOOD), (4, {**GOOD, "ext_id": 'b"'}), (5, GOOD)]
 
 
 def test_a_record_of_many_cells_is_as_short_as_a_line() -> None:

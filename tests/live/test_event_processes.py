@@ -144,7 +144,7 @@ def test_one_that_waits_ends_too(start: Start, receiver: Receiver, tmp_path: Pat
 @ON_SQLITE
 @pytest.mark.parametrize("url", ["http://example.org/", "ftp://example.org/", "example.org"])
 def test_a_target_that_may_not_be_stops_the_start(start: Start, tmp_path: Path, url: str) -> None:
-    assert start(WEBHOOK_URLS=url).wait(30) == 1
+    assert start(WEBHOOK_URLS=url).wait(30) == 2
     output = (tmp_path / "output").read_text()
     assert output.startswith("Configuration: WEBHOOK_URLS holds address 1")
     assert "Traceback" not in output

@@ -140,6 +140,13 @@ def test_refused_lines_that_nobody_reads_any_more_end_it(
     assert result.stderr == f"Error: {errors}: Broken pipe.\n"
 
 
+def test_a_setting_that_stops_the_start_does_not_say_that_it_was_done() -> None:
+    command = ["associations", "import", "-", "--created-by", "1"]
+    result = in_a_shell("mysql://u@h/d", command, "</dev/null")
+    sentence = "Configuration: DATABASE_URL must begin with postgresql:// or sqlite:///.\n"
+    assert (result.returncode, result.stderr) == (2, sentence)
+
+
 @ON_ONE
 @pytest.mark.parametrize("head", ["", "who,what\n"])
 def test_a_run_that_can_t_begin_leaves_the_last_one_s_report(

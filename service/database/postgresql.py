@@ -123,11 +123,12 @@ def condition(error: BaseException | None) -> str | None:
     """
     if is_unanswered(error):
         # libpq's words or the system's, or the server's before there was a session.
-        return " ".join(str(error).split()).removesuffix(".")  # callers put it into sentences
+        return " ".join(str(error).split()).rstrip(".?")  # callers put it into sentences
     if isinstance(error, pg.InsufficientPrivilege | pg.InvalidSchemaName):
         return (
             f"the role lacks rights ({error.diag.message_primary}): the service needs SELECT, "
-            "INSERT, UPDATE and DELETE on its tables, flask db upgrade CREATE on their schema"
+            "INSERT, UPDATE and DELETE on its tables, an import TEMPORARY on the database, "
+            "flask db upgrade CREATE on the schema"
         )
     # Lost connections, lack of resources, time-outs, shutdown, conflicts (PEP 249).
     if isinstance(error, psycopg.OperationalError | pg.ReadOnlySqlTransaction):

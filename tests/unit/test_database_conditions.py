@@ -13,6 +13,7 @@ from flask.testing import FlaskClient
 
 from service import create_app
 from service.database import db, explained, lifecycle
+from service.database.postgresql import condition
 from tests.support.databases import (
     KINDS,
     ON_POSTGRESQL,
@@ -139,6 +140,12 @@ def test_a_role_without_rights_can_not_migrate(postgresql_url: str, without_righ
     with empty_postgresql(postgresql_url) as url:
         text = upgrade(changed(url, username="guest"))
     assert "the role lacks rights (permission denied for schema public)" in text
+
+
+def test_the_right_that_only_an_import_needs_is_named() -> None:
+    said = condition(psycopg.errors.InsufficientPrivilege())
+    assert said is not None
+    assert "an import TEMPORARY on the database" in said
 
 
 # the words for failed connections

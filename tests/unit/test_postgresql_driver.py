@@ -28,9 +28,10 @@ def test_psycopg_has_the_names_that_are_overridden_and_none_of_those_that_are_ad
     assert unknown == ADDED, "overriding what psycopg does not have limits nothing"
 
 
-def test_what_libpq_says_is_one_line_that_fits_into_a_sentence() -> None:
+@pytest.mark.parametrize("end", [".", "?"])
+def test_what_libpq_says_is_one_line_that_fits_into_a_sentence(end: str) -> None:
     """Its own words for a lost connection are two sentences on three lines."""
-    said = "server closed the connection\n\tThis probably means a crash\n\tor so.\n"
+    said = f"server closed the connection\n\tThis probably means a crash\n\tor so{end}\n"
     assert condition(psycopg.OperationalError(said)) == (
         "server closed the connection This probably means a crash or so"
     )

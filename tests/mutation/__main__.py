@@ -11,15 +11,14 @@ import os
 import signal
 import subprocess
 import sys
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from fnmatch import fnmatch
 from pathlib import Path
-from statistics import mean
-from typing import Any
 
+from tests.mutation.choosing import Met
 from tests.mutation.making import make
 
 ROOT = Path(__file__).parents[2]
@@ -28,12 +27,11 @@ FATES = MUTANTS / "fates.tsv"
 WANTED = 0.9
 NOT_KILLED = ("survived", "unmet")
 # Chosen by what is in a test's name. What survives in the store on SQLite meets PostgreSQL too.
-KINDS = {"sqlite": "not postgresql and", "postgresql": "postgresql and", "any": ""}
+KINDS = {"sqlite": "not postgresql", "postgresql": "postgresql"}
 QUICK = 5
 # Seconds of tests: what few leave alive meets more.
 STEPS = (("sqlite", QUICK), ("sqlite", 30), ("postgresql", 30))
-FILES = 5
-"""Twice as many are run as a whole for what is alive then."""
+AFRESH = 60
 # These start servers and commands, which is slow, and their claims are about those.
 SLOW = (
     "bringing",
@@ -64,7 +62,7 @@ TESTS = (
 def pytest(mutant: str, kind: str, *arguments: str | Path) -> Iterator[subprocess.Popen[bytes]]:
     """Run tests on one kind of database; they end with the block."""
     # mutmut's own work is in the time that `costs_nothing` measures.
-    chosen = f"{KINDS[kind]} not costs_nothing"
+    chosen = f"{KINDS[kind]} and not costs_nothing"
     with subprocess.Popen(
         [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-k", chosen, *arguments],
         cwd=MUTANTS,
@@ -104,10 +102,6 @@ def is_killed(hashed: str, fate: list[str] | None) -> bool:
     return fate is not None and fate[0] == hashed and fate[1] not in NOT_KILLED
 
 
-def is_of_store(name: str) -> bool:
-    return name.startswith("service.store.")
-
-
 def try_in_forks(
     mutants: Iterable[tuple[str, str]], kind: str, enough: int, processes: int
 ) -> None:
@@ -127,24 +121,16 @@ def try_in_forks(
             wait_for(process)
 
 
-def files_about(module: str, met: dict[str, Any]) -> list[str]:
-    """The files whose tests meet little besides the module, and those that meet most of it."""
-    shares: dict[str, list[float]] = defaultdict(list)
-    for test, (_, functions) in met["tests"].items():
-        within = sum(name.startswith(f"{module}.x") for name in functions)
-        shares[test.partition("::")[0]].append(within / max(len(functions), 1))
-    about = sorted(shares, key=lambda file: mean(shares[file]), reverse=True)
-    wide = sorted(shares, key=lambda file: sum(map(bool, shares[file])), reverse=True)
-    return [*dict.fromkeys(about[:FILES] + wide[:FILES])]
-
-
-def try_afresh(name: str, hashed: str, met: dict[str, Any]) -> None:
-    """In a process of its own, with whole files."""
-    files = files_about(name.rpartition(".x")[0], met)
-    with pytest(name, "any" if is_of_store(name) else "sqlite", "-x", *files) as process:
+def try_afresh(name: str, hashed: str, met: Met) -> None:
+    """In a process of its own; what is chosen by SQLite's tests is run on SQLite."""
+    chosen = MUTANTS / f"{name}.json"
+    chosen.write_text(json.dumps(met.choose(name.rpartition("__mutmut_")[0], AFRESH)))
+    plugin = ("-p", "tests.mutation.choosing", "--chosen", chosen)
+    with pytest(name, "sqlite", "-x", *plugin, *TESTS) as process:
         if process.wait():
             with FATES.open("a") as written:
                 print(name, hashed, "killed", "in a process of its own", 0, sep="\t", file=written)
+    chosen.unlink()
 
 
 def report(mutants: dict[str, str]) -> float:
@@ -184,14 +170,15 @@ def main() -> int:
             for name, hashed in mutants.items()
             if not is_killed(hashed, known.get(name))
             and not (enough == QUICK and name in known and known[name][0] == hashed)
-            and (kind == "sqlite" or is_of_store(name))
+            and (kind == "sqlite" or name.startswith("service.store."))
         ]
 
     for kind, enough in STEPS:
         try_in_forks(left(kind, enough), kind, enough, asked.processes)
-    met = json.loads(met_on("sqlite").read_text())
+    met = Met(met_on("sqlite"))
+    at_import = [one for one in left() if one[0].rpartition("__mutmut_")[0] in met.at_import]
     with ThreadPoolExecutor(asked.processes) as pool:
-        list(pool.map(lambda mutant: try_afresh(*mutant, met), left()))
+        list(pool.map(lambda mutant: try_afresh(*mutant, met), at_import))
     return report(mutants) < WANTED
 
 

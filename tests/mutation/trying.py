@@ -10,22 +10,20 @@ but has run nothing else yet: what the application makes once and keeps, it make
 """
 
 import gc
-import json
 import mmap
 import os
 import signal
 import sys
 import time
-from collections import Counter, defaultdict
 from contextlib import suppress
 from itertools import pairwise
-from operator import itemgetter
 from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
 
 from tests.mutation import afresh
+from tests.mutation.choosing import Met
 from tests.support import databases
 
 LIMIT = 10, 20
@@ -91,12 +89,11 @@ class _Nothing(pytest.Item):
 
 class _Tries:
     def __init__(self, met: Path, asked: Path, fates: Path, *, enough: float) -> None:
-        self._met = json.loads(met.read_text())["tests"]
+        self._met = Met(met)
         self._asked = asked
         self._fates = fates
         self._enough = enough
-        self._tests: dict[str, list[pytest.Item]] = defaultdict(list)
-        self._total = Counter[str]()
+        self._tests: dict[str, list[pytest.Item]] = {}
         self._good: set[pytest.Item] = set()
         self._at = mmap.mmap(-1, 4)  # shared with the forks: which test is running
 
@@ -104,7 +101,7 @@ class _Tries:
         self._session = session
         self._nothing = _Nothing.from_parent(session, name="nothing")
         self._run_test(session.items[0], self._nothing)
-        self._choose([item for item in session.items if item.nodeid in self._met])
+        self._items = {item.nodeid: item for item in session.items}
         gc.freeze()
         signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
         try:
@@ -123,38 +120,27 @@ class _Tries:
     def _run_test(self, test: pytest.Item, following: pytest.Item) -> None:
         self._session.config.hook.pytest_runtest_protocol(item=test, nextitem=following)
 
-    def _choose(self, items: list[pytest.Item]) -> None:
-        """For each function, first the tests that meet little besides its module."""
-        shares = defaultdict(list)
-        for item in items:
-            functions = self._met[item.nodeid][1]
-            for module, count in Counter(name.rpartition(".x")[0] for name in functions).items():
-                shares[module].append((count / len(functions), item))
-        for module, tests in shares.items():
-            for _, item in sorted(tests, key=itemgetter(0), reverse=True):
-                seconds, functions = self._met[item.nodeid]
-                for function in functions:
-                    if function.startswith(f"{module}.x") and self._total[function] < self._enough:
-                        self._tests[function].append(item)
-                        self._total[function] += seconds
+    def _tests_for(self, function: str) -> list[pytest.Item]:
+        """Those that killed another mutant of it come first."""
+        if function not in self._tests:
+            chosen = self._met.choose(function, self._enough)
+            self._tests[function] = [self._items[test] for test in chosen if test in self._items]
+        return self._tests[function]
 
     def _try(self, name: str) -> tuple[str, str]:
-        """The fate, and the test that killed it.
-
-        The tests that killed another mutant of the function come first.
-        """
-        function = name.rpartition("__mutmut_")[0]
-        if not self._tests[function]:
+        """The fate, and the test that killed it."""
+        tests = self._tests_for(name.rpartition("__mutmut_")[0])
+        if not tests:
             return "unmet", ""
         while True:
-            fate, killer = self._fork(name, self._tests[function])
+            fate, killer = self._fork(name, tests)
             if killer is None:
                 return fate, ""
-            self._tests[function].remove(killer)
+            tests.remove(killer)
             if killer in self._good or not self._fork("none", [killer])[1]:
                 break  # else it fails without a mutant, too
         self._good.add(killer)
-        self._tests[function].insert(0, killer)
+        tests.insert(0, killer)
         return fate, killer.nodeid
 
     def _fork(self, name: str, tests: list[pytest.Item]) -> tuple[str, pytest.Item | None]:
@@ -183,7 +169,7 @@ class _Tries:
             for place, (test, following) in enumerate(pairwise([*tests, self._nothing])):
                 self._at[:4] = place.to_bytes(4, "big")
                 times, more = LIMIT
-                signal.alarm(int(times * self._met[test.nodeid][0] + more))
+                signal.alarm(int(times * self._met.seconds[test.nodeid] + more))
                 self._run_test(test, following)
                 if self._session.testsfailed:
                     os._exit(1)

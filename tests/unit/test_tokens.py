@@ -118,13 +118,11 @@ def test_no_word_of_the_token_is_in_the_reason(algorithm: object) -> None:
 )
 def test_claims_that_nobody_would_write_are_a_bad_token(payload: str) -> None:
     encoded = forged(payload=payload.encode(errors="surrogatepass"))
-    with pytest.raises(BadToken):
-        verify(encoded)
+    assert reason(encoded) in ("malformed", "claim:iat")
 
 
 @pytest.mark.parametrize(
     "changes", [{"b64": True}, {"b64": False}, {"crit": ["b64"], "b64": True}, {"crit": []}]
 )
 def test_a_header_with_critical_extensions_is_a_bad_token(changes: dict[str, object]) -> None:
-    with pytest.raises(BadToken):
-        verify(with_header(**changes))
+    assert reason(with_header(**changes)) in ("malformed", "header:crit")

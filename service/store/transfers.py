@@ -11,7 +11,7 @@ import sqlalchemy as sa
 
 from service.database import RETRIES, Unavailable, execute
 from service.database.replication import FENCE
-from service.database.statements import Run, Statement, Transaction
+from service.database.statements import OnPostgresql, Run, Statement, Transaction
 from service.models import Association
 from service.store.associations import DETAILED, IS_PAIR, LOOK_UP, LimitReached, NotFound, Row
 from service.store.recording import Origin, Recorded
@@ -52,13 +52,30 @@ def _move(*conditions: Any) -> Any:
     )
 
 
-_move_one = Recorded(
-    lambda _: _move(
-        IS_PAIR,
-        _TABLE.c.user_id == _FROM,
-        _count_of(_TO) < _LIMIT,
-    ),
-    "association.transferred",
+_TRANSFERS = 0x50C1A1  # any number that is the first of nobody else's locks in this database
+# Else each of several that give to one user would count what was there before all of them.
+_take_turn = OnPostgresql(
+    sa.select(sa.func.pg_advisory_xact_lock(_TRANSFERS, sa.func.hashint8(_TO)).label("taken"))
+)
+
+
+def _in_turn(move: Recorded) -> Transaction:
+    def work(run: Run, parameters: Mapping[str, Any]) -> list[Any]:
+        run(_take_turn, parameters)
+        return run(move, parameters)
+
+    return Transaction(work)
+
+
+_move_one = _in_turn(
+    Recorded(
+        lambda _: _move(
+            IS_PAIR,
+            _TABLE.c.user_id == _FROM,
+            _count_of(_TO) < _LIMIT,
+        ),
+        "association.transferred",
+    )
 )
 # Both users' are locked first, in one order: of two transfers that cross, the second waits, and
 # then sees whose each association has become. SQLite, where there is one writer at a time, has no
@@ -71,13 +88,15 @@ _held = (
     .with_for_update()
     .cte("held")
 )
-_move_all = Recorded(
-    lambda _: _move(
-        sa.tuple_(*_PAIR) == sa.tuple_(_held.c.provider, _held.c.ext_id),
-        _held.c.user_id == _FROM,
-        _count(_held) <= _LIMIT,
-    ),
-    "association.transferred",
+_move_all = _in_turn(
+    Recorded(
+        lambda _: _move(
+            sa.tuple_(*_PAIR) == sa.tuple_(_held.c.provider, _held.c.ext_id),
+            _held.c.user_id == _FROM,
+            _count(_held) <= _LIMIT,
+        ),
+        "association.transferred",
+    )
 )
 _counts = Statement(sa.select(_count_of(_FROM).label("left"), _count_of(_TO).label("held")))
 

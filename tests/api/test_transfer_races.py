@@ -1,5 +1,6 @@
 """Transfers beside transfers, creates and deletes at the same moment."""
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -103,6 +104,19 @@ def test_a_pair_that_goes_to_and_fro_stays_with_one_of_them(
 ) -> None:
     assert statuses(at_once(app, [moving(7, 8, "7-0"), moving(8, 7, "7-0")] * 3)) == [200] * 6
     assert len(owners(linked, 7, 8)) == 2 * EACH
+
+
+@ROUNDS
+def test_transfers_to_one_user_do_not_pass_the_cap_together(
+    make_app: Callable[..., Flask], linked: FlaskClient, number: int
+) -> None:
+    app = make_app(MAX_ASSOCIATIONS_PER_USER="10")
+    for user_id in range(10, 14):
+        for each in range(EACH):
+            linked.open(PATH, **post(user_id, f"{user_id}-{each}"))
+    found = statuses(at_once(app, [moving(user_id, 9) for user_id in (7, 8, *range(10, 14))]))
+    assert found == [200] * 2 + [409] * 4
+    assert [*owners(linked, *range(7, 14)).values()].count(9) == 2 * EACH
 
 
 @ROUNDS

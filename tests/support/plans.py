@@ -11,6 +11,8 @@ def plans_of(explain: str, act: Callable[[], Any], setting: str = "") -> list[li
     plans = []
 
     def note(plain: Plain, statement: str, parameters: Any) -> None:
+        if statement in ("BEGIN", "COMMIT"):
+            return
         if setting:
             plain(setting)
         plans.append(plain(f"{explain} {statement}", parameters))

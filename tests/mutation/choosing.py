@@ -5,9 +5,8 @@
 
 import json
 from collections import Counter, defaultdict
-from collections.abc import Iterator
 from functools import cached_property
-from itertools import chain
+from itertools import chain, zip_longest
 from pathlib import Path
 from typing import Any
 
@@ -36,26 +35,20 @@ class Met:
     def choose(self, function: str, enough: float) -> list[str]:
         """Tests that meet the function, or its module where it runs at import.
 
-        By turns one of those that meet little besides its module, and one of another file: what
-        every test meets may be the matter of a few.
+        First those that meet little besides its module; and one case of each test before the next
+        one of any, since what all tests meet may be the matter of a few.
 
         Args:
             enough: the seconds that they took in all.
         """
         shares = self._shares[_module_of(function)]
-        ranked = sorted(
-            (
-                test
-                for test in shares
-                if function in self.at_import or function in self._functions[test]
-            ),
-            key=shares.__getitem__,
-            reverse=True,
-        )
-        by_turns = chain.from_iterable(zip(ranked, _from_each_file(ranked), strict=True))
+        cases: dict[str, list[str]] = defaultdict(list)
+        for test in sorted(shares, key=shares.__getitem__, reverse=True):
+            if function in self.at_import or function in self._functions[test]:
+                cases[test.partition("[")[0]].append(test)
         chosen: list[str] = []
         left = enough
-        for test in dict.fromkeys(by_turns):
+        for test in filter(None, chain.from_iterable(zip_longest(*cases.values()))):
             if left <= 0:
                 break
             chosen.append(test)
@@ -65,17 +58,6 @@ class Met:
 
 def _module_of(function: str) -> str:
     return function.rpartition(".x")[0]
-
-
-def _from_each_file(tests: list[str]) -> Iterator[str]:
-    """The first of each, then the second of each, …"""
-    place = Counter[str]()
-    rounds: dict[int, list[str]] = defaultdict(list)
-    for test in tests:
-        file = test.partition("::")[0]
-        rounds[place[file]].append(test)
-        place[file] += 1
-    return chain.from_iterable(rounds.values())
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -17,6 +17,7 @@ from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
     RuleBasedStateMachine,
+    initialize,
     invariant,
     rule,
     run_state_machine_as_test,
@@ -35,6 +36,7 @@ from tests.security.calls import (
     some_admin,
     some_caller,
     some_detail,
+    some_pairs,
     transfer,
     write,
 )
@@ -62,6 +64,13 @@ class Service(RuleBasedStateMachine):
         self.refusals: dict[tuple[int, str], bytes] = {}
         with app.app_context():
             databases.empty()
+
+    @initialize(pairs=some_pairs)
+    def begin_with_some(self, pairs: list[tuple[str, str]]) -> None:
+        """Else most calls would find nothing to change."""
+        for user_id, (provider, ext_id) in zip([7, 8, 7, 8, 7, 8], pairs, strict=False):
+            fields = {"provider": provider, "ext_id": ext_id}
+            self.compare(CALLERS[3], Call("POST", user_id, fields))
 
     @rule(caller=some_caller, call=write("POST"))
     def create(self, caller: Caller, call: Call) -> None:

@@ -47,7 +47,7 @@ class Schemas(MarshmallowPlugin):
     def schema_helper(  # type: ignore[override]  # as MarshmallowPlugin's own
         self, name: str, _: Any, schema: Any = None, **kwargs: Any
     ) -> Json | None:
-        found: Json | None = super().schema_helper(name, _, schema=schema, **kwargs)  # type: ignore[no-untyped-call]
+        found: Json | None = super().schema_helper(name, _, schema=schema, **kwargs)  # type: ignore[no-untyped-call]  # not typed there
         if found is None:  # no schema of marshmallow's
             return None
         schema = resolve_schema_instance(schema)

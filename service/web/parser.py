@@ -44,7 +44,7 @@ class StrictParser(FlaskParser):
         return super().parse(argmap, req, **kwargs)
 
     def get_default_request(self) -> Request:
-        found: Request = request._get_current_object()  # type: ignore[attr-defined]
+        found: Request = request._get_current_object()  # type: ignore[attr-defined]  # a proxy has it
         return found  # not the proxy, which looks for it at each use
 
     def load_json(self, req: Request, schema: Schema) -> dict[str, Any]:
@@ -111,7 +111,7 @@ def entries_of(messages: Mapping[str, Any]) -> list[Entry]:
 
 def entries_of_error(error: ValidationError) -> list[Entry]:
     """The same of what a schema raised by itself."""
-    return entries_of(error.normalized_messages())  # type: ignore[no-untyped-call]
+    return entries_of(error.normalized_messages())  # type: ignore[no-untyped-call]  # not typed there
 
 
 class _Rest(str):

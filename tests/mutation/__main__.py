@@ -18,7 +18,7 @@ from contextlib import ExitStack, contextmanager
 from fnmatch import fnmatch
 from pathlib import Path
 
-from tests.mutation.choosing import Met
+from tests.mutation.choosing import Met, module_of
 from tests.mutation.making import make
 
 ROOT = Path(__file__).parents[2]
@@ -137,7 +137,7 @@ def report(mutants: dict[str, str]) -> float:
     """Print what survived and the figures of each module; the share that was killed."""
     known, of_module, killed = fates(), Counter[str](), Counter[str]()
     for name, hashed in mutants.items():
-        module = name.rpartition(".x")[0]
+        module = module_of(name)
         of_module[module] += 1
         if is_killed(hashed, known.get(name)):
             killed[module] += 1

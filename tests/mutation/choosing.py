@@ -28,7 +28,7 @@ class Met:
         """By module and test: how much of what the test meets is of the module."""
         shares: dict[str, dict[str, float]] = defaultdict(dict)
         for test, functions in self._functions.items():
-            for module, count in Counter(map(_module_of, functions)).items():
+            for module, count in Counter(map(module_of, functions)).items():
                 shares[module][test] = count / len(functions)
         return shares
 
@@ -41,7 +41,7 @@ class Met:
         Args:
             enough: the seconds that they took in all.
         """
-        shares = self._shares[_module_of(function)]
+        shares = self._shares[module_of(function)]
         cases: dict[str, list[str]] = defaultdict(list)
         for test in sorted(shares, key=shares.__getitem__, reverse=True):
             if function in self.at_import or function in self._functions[test]:
@@ -56,7 +56,7 @@ class Met:
         return chosen
 
 
-def _module_of(function: str) -> str:
+def module_of(function: str) -> str:
     return function.rpartition(".x")[0]
 
 

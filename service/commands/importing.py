@@ -4,15 +4,15 @@ import json
 import sys
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from functools import partial
-from threading import Event
+from queue import SimpleQueue
 from typing import Any, NamedTuple, TextIO
 
 from flask import current_app
 from marshmallow import ValidationError
 
+from service.commands.beside import Beside
 from service.commands.lines import Line
 from service.commands.output import named
 from service.schemas.lines import KEPT, LineSchema
@@ -121,15 +121,15 @@ def run(
         progress: called with the number of lines after each batch.
     """
     judged = map(partial(judge, listed=current_app.config["PROVIDERS"]), lines)
-    under_way: tuple[list[Judged], Future[list[str]]] | None = None
+    database = Beside[list[str]]()
+    under_way: list[Judged] | None = None
 
     def finish() -> None:
         if under_way is not None:
-            batch, future = under_way
-            report.note(batch, future.result())
-            progress(len(batch))
+            report.note(under_way, database.result())
+            progress(len(under_way))
 
-    with _undisturbed(), ThreadPoolExecutor(max_workers=1) as database:
+    with _undisturbed(), database:
         while batch := _batch(judged, at_once, position):
             finish()
             under_way, is_last = None, False
@@ -141,10 +141,10 @@ def run(
                 if most_refused is not None:
                     batch, is_last = _cut(batch, outcomes, most_refused - report.refused)
             if write is not None:
-                sent = Event()
-                under_way = batch, database.submit(_written, batch, write, sent)
+                under_way, sent = batch, SimpleQueue[None]()
+                database.ask(partial(_written, batch, write, partial(sent.put, None)))
                 # Python computes in one thread at a time: lines are judged while the other waits.
-                sent.wait()
+                sent.get()
             else:
                 report.note(batch, outcomes[: len(batch)])
                 progress(len(batch))
@@ -174,11 +174,11 @@ def _undisturbed() -> Iterator[None]:
         sys.setswitchinterval(before)
 
 
-def _written(batch: Sequence[Judged], write: Write, sent: Event) -> list[str]:
+def _written(batch: Sequence[Judged], write: Write, sent: Callable[[], None]) -> list[str]:
     try:
-        return _outcomes(batch, partial(write, sent=sent.set))
+        return _outcomes(batch, partial(write, sent=sent))
     finally:
-        sent.set()  # also where it came to nothing
+        sent()  # also where it came to nothing
 
 
 def _outcomes(batch: Sequence[Judged], write: Rehearse) -> list[str]:

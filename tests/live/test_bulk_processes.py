@@ -19,7 +19,7 @@ from tests.support import stored
 from tests.support.bulk import lines
 from tests.support.databases import ON_POSTGRESQL, ON_SQLITE
 from tests.support.factories import environment, facebook
-from tests.support.processes import ROOT
+from tests.support.processes import ROOT, unmeasured
 from tests.support.waiting import eventually
 
 FLASK = Path(sys.executable).with_name("flask")
@@ -38,7 +38,7 @@ def importing(url: str) -> Iterator["subprocess.Popen[bytes]"]:
     process = subprocess.Popen(
         [*IMPORT, "-"],
         cwd=ROOT,
-        env=os.environ | environment(url),
+        env=unmeasured(os.environ) | environment(url),
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,

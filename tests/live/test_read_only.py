@@ -12,7 +12,7 @@ import pytest
 from tests.support.databases import migrate
 from tests.support.gunicorn import GUNICORN, environment
 from tests.support.http import exchange, request
-from tests.support.processes import ROOT, end, free_port
+from tests.support.processes import ROOT, end, free_port, unmeasured
 from tests.support.waiting import eventually
 
 READ_ONLY = "mount -o remount,ro,bind / && "
@@ -31,7 +31,7 @@ def start(directory: Path, mounts: str, port: int, **settings: str) -> "subproce
     """A server that sees these mounts, and whose temporary files have no place of their own."""
     environ = environment(directory, WEB_CONCURRENCY="1", PORT=str(port), **settings)
     # Coverage has no place for its findings either.
-    environ = {k: v for k, v in environ.items() if k != "TMPDIR" and not k.startswith("COVERAGE")}
+    environ = {name: value for name, value in unmeasured(environ).items() if name != "TMPDIR"}
     return subprocess.Popen(
         ["unshare", "--mount", "sh", "-c", mounts + "exec " + shlex.join([*GUNICORN, "wsgi:app"])],
         cwd=ROOT,

@@ -18,7 +18,7 @@ from tests.support.databases import migrate
 from tests.support.factories import PATH, as_user, facebook
 from tests.support.gunicorn import Server, environment, serving
 from tests.support.http import request
-from tests.support.processes import ROOT, launch
+from tests.support.processes import ROOT, launch, unmeasured
 from tests.support.waiting import eventually
 
 ROWS = 20
@@ -121,7 +121,8 @@ def test_a_command_that_is_stopped_closes_the_file(tmp_path: Path) -> None:
             "SELECT i, 'association.created', '2020-01-01 00:00:00', 1, 'p', 'e' FROM n"
         )
         connection.execute("UPDATE social_event_counter SET last_id = 50000")
-    pruning = launch([*FLASK, "events", "prune"], environment(tmp_path), tmp_path / "output")
+    command = [*FLASK, "events", "prune"]
+    pruning = launch(command, unmeasured(environment(tmp_path)), tmp_path / "output")
     eventually(lambda: pruned(database) > 0, 30)
     pruning.terminate()
     assert pruning.wait(10) == 1
@@ -141,7 +142,8 @@ def test_an_upgrade_that_waits_for_another_can_be_stopped(tmp_path: Path) -> Non
     with closing(sqlite3.connect(database, isolation_level=None)) as other:
         other.execute("PRAGMA journal_mode = WAL")
         other.execute("BEGIN IMMEDIATE")
-        waiting = launch([*FLASK, "db", "upgrade"], environment(tmp_path), tmp_path / "output")
+        command = [*FLASK, "db", "upgrade"]
+        waiting = launch(command, unmeasured(environment(tmp_path)), tmp_path / "output")
         files = psutil.Process(waiting.pid).open_files
         eventually(lambda: str(database) in [file.path for file in files()], 30)
         waiting.terminate()

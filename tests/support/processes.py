@@ -55,6 +55,15 @@ def launch(
         )
 
 
+def unmeasured(environ: Mapping[str, str]) -> dict[str, str]:
+    """The environment of a process whose coverage is not measured.
+
+    What a signal raises may interrupt coverage where it has just taken its own lock, for which it
+    would wait for ever then.
+    """
+    return {name: value for name, value in environ.items() if not name.startswith("COVERAGE_")}
+
+
 def end(process: "subprocess.Popen[bytes]", patience: float = 10) -> None:
     """SIGTERM; and SIGKILL, for its workers too, if that takes longer than so many seconds."""
     process.terminate()

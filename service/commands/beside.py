@@ -1,0 +1,54 @@
+"""A thread that works beside the one that asks for it."""
+
+from collections.abc import Callable
+from queue import SimpleQueue
+from threading import Thread
+from typing import Generic, Self, TypeVar
+
+Found = TypeVar("Found")
+
+
+class Beside(Generic[Found]):
+    """Does one thing after another in a thread of its own.
+
+    Between the two threads is only what is written in C. Ctrl-C and TERM raise KeyboardInterrupt
+    wherever the main thread is. Within a `Future`, an `Event` or an executor, which are Python,
+    that can leave a lock taken: the other thread would wait for it for ever, and the end of the
+    command for that thread.
+    """
+
+    def __init__(self) -> None:
+        self._asked: SimpleQueue[Callable[[], Found] | None] = SimpleQueue()
+        self._found: SimpleQueue[Found | BaseException] = SimpleQueue()
+        # A daemon: a second Ctrl-C does not wait for it.
+        self._thread = Thread(target=self._work, daemon=True)
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Wait until all is done that was asked for."""
+        self._asked.put(None)
+        self._thread.join()
+
+    def ask(self, work: Callable[[], Found]) -> None:
+        self._asked.put(work)
+
+    def result(self) -> Found:
+        """What came of the first thing asked for whose result was not taken yet.
+
+        Raises:
+            BaseException: what it raised.
+        """
+        found = self._found.get()
+        if isinstance(found, BaseException):
+            raise found
+        return found
+
+    def _work(self) -> None:
+        while (work := self._asked.get()) is not None:
+            try:
+                self._found.put(work())
+            except BaseException as error:
+                self._found.put(error)

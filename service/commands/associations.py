@@ -9,6 +9,7 @@ import click
 
 from service import database, strict_json
 from service.commands import exporting, files, importing, rekeying
+from service.commands.beside import Beside
 from service.commands.group import PROVIDER, USER_ID, Failure, Group
 from service.commands.lines import Line, Source, json_lines
 from service.commands.output import output
@@ -64,6 +65,7 @@ def import_(
         importing.run(
             lines,
             report,
+            writer=stack.enter_context(Beside[list[str]](on.hurry)),
             write=None if dry_run else partial(bulk.create_all, on, by=Origin(created_by)),
             rehearse=partial(rehearsal.create_all, on) if dry_run or max_errors else None,
             at_once=AT_ONCE["postgresql" if on.is_postgresql else "sqlite"],

@@ -15,9 +15,13 @@ class Beside(Generic[Found]):
     wherever the main thread is. Within a `Future`, an `Event` or an executor, which are Python,
     that can leave a lock taken: the other thread would wait for it for ever, and the end of the
     command for that thread.
+
+    Args:
+        hurry: called when an exception ends it: whatever was asked for is to end soon.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, hurry: Callable[[], object] = lambda: None) -> None:
+        self._hurry = hurry
         self._asked: SimpleQueue[Callable[[], Found] | None] = SimpleQueue()
         self._found: SimpleQueue[Found | BaseException] = SimpleQueue()
         # A daemon: a second Ctrl-C does not wait for it.
@@ -27,8 +31,10 @@ class Beside(Generic[Found]):
         self._thread.start()
         return self
 
-    def __exit__(self, *_: object) -> None:
+    def __exit__(self, kind: object, *_: object) -> None:
         """Wait until all is done that was asked for."""
+        if kind is not None:
+            self._hurry()
         self._asked.put(None)
         self._thread.join()
 

@@ -103,6 +103,7 @@ def run(
     lines: Iterable[Line],
     report: Report,
     *,
+    writer: Beside[list[str]],
     write: Write | None,
     rehearse: Rehearse | None,
     at_once: int,
@@ -113,6 +114,7 @@ def run(
     """Import lines, in batches. The application's context is needed for `PROVIDERS`.
 
     Args:
+        writer: the thread that calls `write`.
         write: makes what is to be made; without it nothing is.
         rehearse: says what `write` would do; needed without it, and with `most_refused`, so as
             to make nothing after the last line that may be refused.
@@ -121,15 +123,14 @@ def run(
         progress: called with the number of lines after each batch.
     """
     judged = map(partial(judge, listed=current_app.config["PROVIDERS"]), lines)
-    database = Beside[list[str]]()
     under_way: list[Judged] | None = None
 
     def finish() -> None:
         if under_way is not None:
-            report.note(under_way, database.result())
+            report.note(under_way, writer.result())
             progress(len(under_way))
 
-    with _undisturbed(), database:
+    with _undisturbed():
         while batch := _batch(judged, at_once, position):
             finish()
             under_way, is_last = None, False
@@ -142,7 +143,7 @@ def run(
                     batch, is_last = _cut(batch, outcomes, most_refused - report.refused)
             if write is not None:
                 under_way, sent = batch, SimpleQueue[None]()
-                database.ask(partial(_written, batch, write, partial(sent.put, None)))
+                writer.ask(partial(_written, batch, write, partial(sent.put, None)))
                 # Python computes in one thread at a time: lines are judged while the other waits.
                 sent.get()
             else:

@@ -26,9 +26,11 @@ Found = TypeVar("Found")
 PATIENCE = 60.0
 """Seconds in all that a transaction is tried again while others are in its way."""
 _LONGEST_PAUSE = 0.5
-# Below the service's own, so that it waits for us and not the other way round.
+# Below the service's own, so that it waits for us and not the other way round; and nobody can stop
+# a command that waits within SQLite.
+_LOCK_TIMEOUT = 0.5
 _SETTINGS = (
-    "SET LOCAL lock_timeout = 500; SET LOCAL statement_timeout = 0; "
+    f"SET LOCAL lock_timeout = {_LOCK_TIMEOUT * 1000:.0f}; SET LOCAL statement_timeout = 0; "
     "SET LOCAL idle_in_transaction_session_timeout = 0; "
     "SET LOCAL timezone = 'UTC'; "  # else each moment is converted here
     "SET LOCAL DateStyle = 'ISO'; "  # the driver reads no other
@@ -53,6 +55,7 @@ class Connection:
         self._driver = driver
         self._cursor = driver.cursor()
         self._is_alone = False
+        self._is_hurried = False
         if self.is_postgresql:
             driver.add_notice_handler(self._note)
 
@@ -110,16 +113,22 @@ class Connection:
         """Do a transaction again where another one was in its way.
 
         Raises:
-            Unavailable: it was so for a minute.
+            psycopg.Error, sqlite3.Error: it was so for a minute, or when it was to hurry; or
+                another reason.
         """
         end = time.monotonic() + PATIENCE
         while True:
             try:
                 return work()
-            except _IN_THE_WAY as error:
-                if time.monotonic() > end:
-                    raise Unavailable(type(error).__name__) from error
+            except (*_IN_THE_WAY, sqlite3.OperationalError) as error:
+                is_in_the_way = isinstance(error, _IN_THE_WAY) or sqlite.is_busy(error)
+                if not is_in_the_way or self._is_hurried or time.monotonic() > end:
+                    raise
             time.sleep(random.uniform(0, _LONGEST_PAUSE))  # noqa: S311 - no secret
+
+    def hurry(self) -> None:
+        """Have patience no longer. Another thread may say so while this one waits."""
+        self._is_hurried = True
 
     def execute(
         self, work: Statement | Transaction, parameters: Mapping[str, Any] | None = None
@@ -160,7 +169,7 @@ def connection() -> Iterator[Connection]:
         options |= {name: value for name, value in _ALIVE.items() if name not in url.query}
         engine = sa.create_engine(url, isolation_level="AUTOCOMMIT", connect_args=options, **pool)
     else:
-        options["timeout"] = PATIENCE
+        options["timeout"] = _LOCK_TIMEOUT
         engine = sa.create_engine(url, connect_args=options, **pool)
         sqlite.listen(engine)
     try:

@@ -7,24 +7,28 @@ import re
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+import psutil
 import pytest
 from flask import Flask
 
+from service.commands.associations import AT_ONCE
 from service.store import numbering
 from tests.support import stored
 from tests.support.bulk import lines
-from tests.support.databases import ON_POSTGRESQL, ON_SQLITE
+from tests.support.databases import ON_POSTGRESQL, ON_SQLITE, a_writer
 from tests.support.factories import environment, facebook
 from tests.support.processes import ROOT, unmeasured
-from tests.support.waiting import eventually
+from tests.support.waiting import eventually, within
 
 FLASK = Path(sys.executable).with_name("flask")
 PATIENCE = 120
 """Seconds that a busy machine may take."""
+STOPPED = b"Error: Stopped. Run it again to go on: what is there stays as it is.\n"
 IMPORT = [FLASK, "associations", "import", "--created-by", "1"]
 
 
@@ -74,7 +78,7 @@ def test_stopped_in_the_middle_it_goes_on_when_run_again(
         if number != signal.SIGKILL:
             out, err = process.communicate(timeout=PATIENCE)
             assert (process.returncode, out) == (2, b"")
-            assert err == b"Error: Stopped. Run it again to go on: what is there stays as it is.\n"
+            assert err == STOPPED
         assert process.wait(PATIENCE) != 0
     there = len(stored.rows())
     assert 0 < there < 3_000
@@ -85,6 +89,25 @@ def test_stopped_in_the_middle_it_goes_on_when_run_again(
     assert len(stored.rows()) == 3_000
     numbering.number()
     assert stored.ask("SELECT count(*) AS value FROM social_event") == 3_000
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_one_that_waits_for_another_writer_can_be_stopped(
+    app: Flask, database_url: str, number: signal.Signals
+) -> None:
+    with a_writer(database_url), importing(database_url) as process:
+        assert process.stdin is not None
+        kind = database_url.partition(":")[0].partition("+")[0]
+        process.stdin.write(many(AT_ONCE[kind] + 100).encode())
+        process.stdin.flush()
+        eventually(lambda: psutil.Process(process.pid).num_threads() > 1, 30)
+        time.sleep(1)  # by now it waits
+        process.send_signal(number)
+        with within(10):
+            out, err = process.communicate(timeout=PATIENCE)
+    assert (process.returncode, out, err) == (2, b"", STOPPED)
+    with app.app_context():
+        assert stored.rows() == []
 
 
 @ON_POSTGRESQL

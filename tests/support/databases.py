@@ -3,7 +3,7 @@
 import sqlite3
 import uuid
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from typing import Any
 
 import flask_migrate
@@ -58,6 +58,23 @@ def postgresql(url: str, **changes: Any) -> psycopg.Connection[Any]:
 def sqlite(url: str) -> sqlite3.Connection:
     """A connection that is none of the application's; it begins no transaction by itself."""
     return sqlite3.connect(str(sa.make_url(url).database), isolation_level=None)
+
+
+@contextmanager
+def a_writer(url: str) -> Iterator[Any]:
+    """Another process's transaction that has linked facebook's fb-1, or holds SQLite's lock."""
+    if url.startswith("sqlite"):
+        with closing(sqlite(url)) as connection:
+            connection.execute("BEGIN IMMEDIATE")
+            yield connection
+        return
+    with postgresql(url) as connection:
+        connection.execute(
+            "INSERT INTO social_association VALUES "
+            "('facebook', 'fb-1', 8, NULL, false, NULL, now(), now(), 8)"
+        )
+        yield connection
+        connection.rollback()
 
 
 def with_options(url: str, **options: str) -> str:

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from functools import partial
 from threading import Event
 from types import FrameType
@@ -53,6 +54,18 @@ def test_at_the_end_all_is_done() -> None:
     assert done == [1, 2]
 
 
+@pytest.mark.parametrize("raised", [None, ValueError, KeyboardInterrupt])
+def test_what_is_under_way_hurries_when_an_exception_ends_it(
+    raised: type[BaseException] | None,
+) -> None:
+    hurried = Event()
+    with suppress(BaseException), Beside[Any](hurried.set) as thread:
+        if raised is not None:
+            thread.ask(hurried.wait)
+            raise raised
+    assert hurried.is_set() == (raised is not None)
+
+
 def test_an_import_ends_wherever_ctrl_c_or_term_finds_it() -> None:
     """Both raise KeyboardInterrupt between any two steps of the main thread's."""
     command = [sys.executable, "-m", __name__]
@@ -78,15 +91,17 @@ class Stopped:
         faulthandler.dump_traceback_later(5, exit=True)
         sys.settrace(self._enter)
         try:
-            importing.run(
-                self._lines(),
-                importing.Report(sys.stderr),
-                write=self._write,
-                rehearse=None,
-                at_once=1,
-                position=int,
-                progress=lambda _: None,
-            )
+            with beside.Beside[Any]() as writer:
+                importing.run(
+                    self._lines(),
+                    importing.Report(sys.stderr),
+                    writer=writer,
+                    write=self._write,
+                    rehearse=None,
+                    at_once=1,
+                    position=int,
+                    progress=lambda _: None,
+                )
         except KeyboardInterrupt:
             assert self._left == 0
         finally:

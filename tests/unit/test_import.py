@@ -17,6 +17,7 @@ from flask.testing import FlaskCliRunner
 import service
 from service.commands import associations as commands
 from service.commands import importing
+from service.commands.beside import Beside
 from service.commands.lines import Source, json_lines
 from service.store import bulk, events
 from tests.support import databases, stored
@@ -365,10 +366,11 @@ def test_of_long_lines_few_are_in_memory_at_once(app: Flask) -> None:
         sent()
         return [bulk.CREATED] * len(new)
 
-    with app.app_context(), Path(os.devnull).open("w") as nowhere:
+    with app.app_context(), Path(os.devnull).open("w") as nowhere, Beside[Any]() as writer:
         importing.run(
             json_lines(source),
             importing.Report(nowhere),
+            writer=writer,
             write=write,
             rehearse=None,
             at_once=2_000,

@@ -7,7 +7,6 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing, contextmanager
 from itertools import chain
 from typing import Any
 
@@ -18,9 +17,9 @@ from flask.testing import FlaskCliRunner
 
 from service.database import apart
 from service.store import associations, bulk
-from tests.support import databases, stored
+from tests.support import stored
 from tests.support.bulk import Run, counts, lines, runs
-from tests.support.databases import ON_POSTGRESQL, ON_SQLITE
+from tests.support.databases import ON_POSTGRESQL, ON_SQLITE, a_writer
 from tests.support.factories import external, facebook
 from tests.support.stored import BY, link
 
@@ -72,23 +71,6 @@ def test_a_pair_that_comes_and_goes_for_ever_ends_it(
     result = run(lines(facebook()))
     assert (result.exit_code, result.stdout) == (2, "")
     assert "created and deleted over and over" in result.stderr
-
-
-@contextmanager
-def a_writer(url: str) -> Iterator[Any]:
-    """Another process's transaction that has made the pair, or holds SQLite's lock."""
-    if url.startswith("sqlite"):
-        with closing(databases.sqlite(url)) as connection:
-            connection.execute("BEGIN IMMEDIATE")
-            yield connection
-        return
-    with databases.postgresql(url) as connection:
-        connection.execute(
-            "INSERT INTO social_association VALUES "
-            "('facebook', 'fb-1', 8, NULL, false, NULL, now(), now(), 8)"
-        )
-        yield connection
-        connection.rollback()
 
 
 def test_it_waits_for_other_writers(run: Run, database_url: str) -> None:

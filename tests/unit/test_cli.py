@@ -1,10 +1,13 @@
 """The commands of the operator: tokens and grants."""
 
+import signal
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
+import click
 import jwt
 import pytest
 from click.testing import Result
@@ -12,6 +15,7 @@ from flask import Flask
 from flask.testing import FlaskClient, FlaskCliRunner
 
 from service import create_app
+from service.commands.group import Group
 from tests.support import factories, keys
 from tests.support.databases import ON_BOTH, ON_ONE
 from tests.support.factories import PATH, as_user
@@ -240,3 +244,9 @@ def test_a_database_out_of_reach_is_reported_in_a_sentence() -> None:
     assert "can't do this for now: connection failed: " in result.output
     assert "Connection refused" in result.output
     assert "hunter2" not in result.output
+
+
+def test_a_command_that_is_stopped_ends_with_a_sentence(runner: FlaskCliRunner) -> None:
+    command = click.Command("stop", callback=partial(signal.raise_signal, signal.SIGINT))
+    result = runner.invoke(Group("stopping", commands=[command]), ["stop"])
+    assert (result.exit_code, result.output) == (1, "Error: Stopped; it may be run again.\n")

@@ -20,6 +20,7 @@ from selenium.webdriver.chrome.options import Options
 from selenium.webdriver.chrome.service import Service
 
 from tests.live.browser.screen import Screen
+from tests.live.browser.support_desk import SupportDesk
 from tests.support.gunicorn import Server, serving
 from tests.support.processes import ROOT
 
@@ -98,6 +99,12 @@ def user() -> int:
     return next(user_ids)
 
 
+@pytest.fixture
+def other(user: int) -> int:
+    """Another user of the test's own."""
+    return user + 100_000
+
+
 @pytest.fixture(scope="session")
 def artifacts(tmp_path_factory: pytest.TempPathFactory) -> Path:
     named = os.environ.get("BROWSER_ARTIFACTS")
@@ -122,3 +129,9 @@ def screen(chromium: None, artifacts: Path, tmp_path: Path) -> Iterator[Screen]:
         assert screen.complaints() == []
     finally:
         browser.quit()
+
+
+@pytest.fixture
+def desk(screen: Screen, origin: str, service: Server) -> SupportDesk:
+    """The support desk, an admin signed in."""
+    return SupportDesk(screen, origin, service.url).signed_in()

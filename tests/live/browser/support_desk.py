@@ -12,6 +12,8 @@ from tests.support.gunicorn import Server
 from tests.support.tokens import token
 
 ADMIN = 1
+BEYOND_NUMBERS = 2**53
+"""Above it a number in JavaScript stands for its neighbours too."""
 
 
 def admin() -> str:

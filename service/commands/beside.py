@@ -1,9 +1,12 @@
 """A thread that works beside the one that asks for it."""
 
+import os
 from collections.abc import Callable
 from queue import SimpleQueue
 from threading import Thread
 from typing import Generic, Self, TypeVar
+
+from service.commands.group import Failure
 
 Found = TypeVar("Found")
 
@@ -24,7 +27,7 @@ class Beside(Generic[Found]):
         self._hurry = hurry
         self._asked: SimpleQueue[Callable[[], Found] | None] = SimpleQueue()
         self._found: SimpleQueue[Found | BaseException] = SimpleQueue()
-        # A daemon: a second Ctrl-C does not wait for it.
+        # A daemon: the process's end does not wait for it.
         self._thread = Thread(target=self._work, daemon=True)
 
     def __enter__(self) -> Self:
@@ -36,7 +39,14 @@ class Beside(Generic[Found]):
         if kind is not None:
             self._hurry()
         self._asked.put(None)
-        self._thread.join()
+        try:
+            self._thread.join()
+        except KeyboardInterrupt:
+            if kind is None:
+                raise
+            # A second one, and this takes long. To close a connection that the thread is using
+            # would crash SQLite.
+            os._exit(Failure.exit_code)
 
     def ask(self, work: Callable[[], Found]) -> None:
         self._asked.put(work)

@@ -19,6 +19,7 @@ from flask import Flask
 from service.commands.associations import AT_ONCE
 from service.store import numbering
 from tests.support import stored
+from tests.support.broken_network import line_to
 from tests.support.bulk import lines
 from tests.support.databases import ON_POSTGRESQL, ON_SQLITE, a_writer
 from tests.support.factories import environment, facebook
@@ -108,6 +109,29 @@ def test_one_that_waits_for_another_writer_can_be_stopped(
     assert (process.returncode, out, err) == (2, b"", STOPPED)
     with app.app_context():
         assert stored.rows() == []
+
+
+@ON_POSTGRESQL
+def test_ctrl_c_again_ends_one_whose_database_answers_nothing(
+    app: Flask, database_url: str
+) -> None:
+    with line_to(database_url) as line:
+        line.cut_before(b"COPY")
+        with importing(line.url) as process:
+            assert process.stdin is not None
+            process.stdin.write(many(AT_ONCE["postgresql"] + 100).encode())
+            process.stdin.flush()
+            eventually(lambda: line.is_cut, 30)
+
+            def ends() -> bool:
+                process.send_signal(signal.SIGINT)
+                return process.poll() is not None
+
+            begin = time.monotonic()
+            eventually(ends, 10)
+            assert time.monotonic() - begin > 1.5  # those that came at once changed nothing
+            assert process.communicate() == (b"", b"")
+            assert process.returncode == 2
 
 
 @ON_POSTGRESQL

@@ -40,6 +40,10 @@ class Line:
         """Forward nothing any more, either way, and say so to nobody."""
         self._open.clear()
 
+    @property
+    def is_cut(self) -> bool:
+        return not self._open.is_set()
+
     def mend(self) -> None:
         self._last_words = None
         self._open.set()

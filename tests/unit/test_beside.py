@@ -4,9 +4,11 @@ import contextlib
 import faulthandler
 import os
 import queue
+import signal
 import subprocess
 import sys
 import threading
+import traceback
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from functools import partial
@@ -22,6 +24,7 @@ from service.commands.beside import Beside
 from service.commands.lines import Line
 from tests.support.factories import facebook
 from tests.support.processes import ROOT, unmeasured
+from tests.support.waiting import eventually
 
 
 def fails() -> int:
@@ -64,6 +67,35 @@ def test_what_is_under_way_hurries_when_an_exception_ends_it(
             thread.ask(hurried.wait)
             raise raised
     assert hurried.is_set() == (raised is not None)
+
+
+@pytest.mark.parametrize("raised", [None, ValueError])
+def test_ctrl_c_while_it_waits_for_what_is_under_way_ends_the_process(
+    raised: type[BaseException] | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else the connection would be closed while the thread uses it, and SQLite crash. Where all
+    went well nothing is under way."""
+    codes: list[int] = []
+    monkeypatch.setattr(os, "_exit", codes.append)
+    main = threading.get_ident()
+
+    def is_waited_for() -> bool:
+        frames = traceback.walk_stack(sys._current_frames()[main])
+        return any(frame.f_code is threading.Thread.join.__code__ for frame, _ in frames)
+
+    def stop() -> None:
+        eventually(is_waited_for)
+        signal.pthread_kill(main, signal.SIGINT)
+
+    def work() -> None:
+        with Beside[None]() as thread:
+            thread.ask(stop)
+            if raised is not None:
+                raise raised
+
+    with pytest.raises(raised or KeyboardInterrupt):
+        work()
+    assert codes == ([] if raised is None else [2])
 
 
 def test_an_import_ends_wherever_ctrl_c_or_term_finds_it() -> None:

@@ -32,16 +32,20 @@ _LOCK_TIMEOUT = 0.5
 _SETTINGS = (
     f"SET LOCAL lock_timeout = {_LOCK_TIMEOUT * 1000:.0f}; SET LOCAL statement_timeout = 0; "
     "SET LOCAL idle_in_transaction_session_timeout = 0; "
+    # What a machine held that is not there any more is free within a minute or so.
+    "SET LOCAL tcp_keepalives_idle = 30; SET LOCAL tcp_keepalives_interval = 10; "
+    "SET LOCAL tcp_keepalives_count = 3; SET LOCAL tcp_user_timeout = 60000; "
     "SET LOCAL timezone = 'UTC'; "  # else each moment is converted here
     "SET LOCAL DateStyle = 'ISO'; "  # the driver reads no other
     "SET LOCAL client_min_messages = warning"  # is_given_up looks for one
 )
-# A server that is not there any more is noticed within a minute or so.
+# A server that is not there any more is noticed within a minute or so, too.
 _ALIVE = {
     "connect_timeout": 10,
     "keepalives_idle": 30,
     "keepalives_interval": 10,
     "keepalives_count": 3,
+    "tcp_user_timeout": 60_000,  # for what was sent and not acknowledged
 }
 _IN_THE_WAY = (*postgresql.CONFLICTS, pg.LockNotAvailable)
 

@@ -16,6 +16,8 @@ class Upstream:
 
     def __init__(self, path: Path) -> None:
         self.answer: Callable[[bytes], bytes | None] = lambda _: OK
+        self.is_to_close_a_kept_one = False
+        """Hang up once, at a request on a connection that had one before."""
         self.requests: list[bytes] = []
         self.connections = 0
         path.unlink(missing_ok=True)
@@ -63,12 +65,17 @@ class Upstream:
 
     def _serve(self, connection: socket.socket) -> None:
         with connection, suppress(OSError):
+            is_kept = False
             while request := _read_request(connection):
                 self.requests.append(request)
+                if is_kept and self.is_to_close_a_kept_one:
+                    self.is_to_close_a_kept_one = False
+                    return
                 answer = self.answer(request)
                 if answer is None:
                     return
                 connection.sendall(answer)
+                is_kept = True
 
 
 def _read_request(connection: socket.socket) -> bytes:

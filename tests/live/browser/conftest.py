@@ -19,6 +19,7 @@ from selenium import webdriver
 from selenium.webdriver.chrome.options import Options
 from selenium.webdriver.chrome.service import Service
 
+from tests.live.browser.linked_accounts import link
 from tests.live.browser.screen import Screen
 from tests.live.browser.support_desk import SupportDesk
 from tests.support.gunicorn import Server, serving
@@ -135,3 +136,13 @@ def screen(chromium: None, artifacts: Path, tmp_path: Path) -> Iterator[Screen]:
 def desk(screen: Screen, origin: str, service: Server) -> SupportDesk:
     """The support desk, an admin signed in."""
     return SupportDesk(screen, origin, service.url).signed_in()
+
+
+@pytest.fixture
+def account(desk: SupportDesk, service: Server, user: int) -> str:
+    """The ext_id of the user's one account, at GitHub, which was found at the desk."""
+    ext_id = f"gh-{user}"
+    link(service, user, "github", ext_id)
+    desk.find_by_user(user)
+    desk.says("1 account found.")
+    return ext_id

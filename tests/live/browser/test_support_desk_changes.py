@@ -14,20 +14,17 @@ pytestmark = pytest.mark.browser
 
 
 def test_unlinking_asks_first_and_is_in_the_history_at_once(
-    desk: SupportDesk, service: Server, user: int
+    desk: SupportDesk, service: Server, user: int, account: str
 ) -> None:
-    link(service, user, "github", f"gh-{user}")
-    desk.find_by_user(user)
-    desk.says("1 account found.")
-    desk.button("history", f"gh-{user}").click()
-    desk.button("unlink", f"gh-{user}").click()
-    question = f"GitHub account gh-{user} will no longer be linked to user {user}."
+    desk.button("history", account).click()
+    desk.button("unlink", account).click()
+    question = f"GitHub account {account} will no longer be linked to user {user}."
     assert question in desk.screen.find("#unlink").text
     desk.screen.find("#unlink [value=cancel]").click()
-    assert stored(service, user) == [row("github", f"gh-{user}")]
-    desk.button("unlink", f"gh-{user}").click()
+    assert stored(service, user) == [row("github", account)]
+    desk.button("unlink", account).click()
     desk.screen.find("#unlink [value=unlink]").click()
-    desk.says(f"GitHub account gh-{user} is no longer linked to user {user}.")
+    desk.says(f"GitHub account {account} is no longer linked to user {user}.")
     assert stored(service, user) == []
     assert desk.accounts() == []
     newest = f"GitHub account removed by user {ADMIN}"
@@ -35,15 +32,12 @@ def test_unlinking_asks_first_and_is_in_the_history_at_once(
 
 
 def test_what_is_gone_meanwhile_is_refused_in_its_row(
-    desk: SupportDesk, service: Server, user: int
+    desk: SupportDesk, service: Server, user: int, account: str
 ) -> None:
-    link(service, user, "github", f"gh-{user}")
-    desk.find_by_user(user)
-    desk.says("1 account found.")
-    send(service, "DELETE", user, admin(), provider="github", ext_id=f"gh-{user}")
-    desk.button("unlink", f"gh-{user}").click()
+    send(service, "DELETE", user, admin(), provider="github", ext_id=account)
+    desk.button("unlink", account).click()
     desk.screen.find("#unlink [value=unlink]").click()
-    error = desk.account(f"gh-{user}").find_element(By.CSS_SELECTOR, ".error")
+    error = desk.account(account).find_element(By.CSS_SELECTOR, ".error")
     desk.screen.eventually(lambda: error.text)
 
 
@@ -106,27 +100,21 @@ def test_who_cancels_too_late_sees_what_became_of_it(
 
 @pytest.mark.parametrize("to", ["", "seven", "the same"])
 def test_a_transfer_to_nobody_else_is_refused_beside_its_field(
-    desk: SupportDesk, service: Server, user: int, to: str
+    desk: SupportDesk, service: Server, user: int, account: str, to: str
 ) -> None:
-    link(service, user, "github", f"gh-{user}")
-    desk.find_by_user(user)
-    desk.says("1 account found.")
-    desk.ask_to_transfer(f"gh-{user}", user if to == "the same" else to)
+    desk.ask_to_transfer(account, user if to == "the same" else to)
     if to == "the same":
         desk.go_on()
     assert desk.error_at("to_user_id")
     assert desk.screen.focused.get_attribute("id") == "to_user_id"
-    assert stored(service, user) == [row("github", f"gh-{user}")]
+    assert stored(service, user) == [row("github", account)]
 
 
 def test_a_transfer_that_is_refused_says_why_in_the_dialog(
-    desk: SupportDesk, service: Server, user: int, other: int
+    desk: SupportDesk, service: Server, user: int, account: str, other: int
 ) -> None:
-    link(service, user, "github", f"gh-{user}")
-    desk.find_by_user(user)
-    desk.says("1 account found.")
-    send(service, "DELETE", user, admin(), provider="github", ext_id=f"gh-{user}")
-    desk.ask_to_transfer(f"gh-{user}", other)
+    send(service, "DELETE", user, admin(), provider="github", ext_id=account)
+    desk.ask_to_transfer(account, other)
     desk.go_on()
     assert desk.form_error("transfer-form")
     assert stored(service, other) == []

@@ -29,24 +29,19 @@ _LONGEST_PAUSE = 0.5
 # Below the service's own, so that it waits for us and not the other way round; and nobody can stop
 # a command that waits within SQLite.
 _LOCK_TIMEOUT = 0.5
+# Either side notices within a minute or so that the other one's machine is gone, and PostgreSQL
+# frees what that held.
+_KEEPALIVES = {"keepalives_idle": 30, "keepalives_interval": 10, "keepalives_count": 3}
+_USER_TIMEOUT = {"tcp_user_timeout": 60_000}  # for what was sent and not acknowledged
+_ALIVE = {"connect_timeout": 10} | _KEEPALIVES | _USER_TIMEOUT
+_ALIVE_THERE = {f"tcp_{name}": value for name, value in _KEEPALIVES.items()} | _USER_TIMEOUT
 _SETTINGS = (
     f"SET LOCAL lock_timeout = {_LOCK_TIMEOUT * 1000:.0f}; SET LOCAL statement_timeout = 0; "
     "SET LOCAL idle_in_transaction_session_timeout = 0; "
-    # What a machine held that is not there any more is free within a minute or so.
-    "SET LOCAL tcp_keepalives_idle = 30; SET LOCAL tcp_keepalives_interval = 10; "
-    "SET LOCAL tcp_keepalives_count = 3; SET LOCAL tcp_user_timeout = 60000; "
     "SET LOCAL timezone = 'UTC'; "  # else each moment is converted here
     "SET LOCAL DateStyle = 'ISO'; "  # the driver reads no other
     "SET LOCAL client_min_messages = warning"  # is_given_up looks for one
-)
-# A server that is not there any more is noticed within a minute or so, too.
-_ALIVE = {
-    "connect_timeout": 10,
-    "keepalives_idle": 30,
-    "keepalives_interval": 10,
-    "keepalives_count": 3,
-    "tcp_user_timeout": 60_000,  # for what was sent and not acknowledged
-}
+) + "".join(f"; SET LOCAL {name} = {value}" for name, value in _ALIVE_THERE.items())
 _IN_THE_WAY = (*postgresql.CONFLICTS, pg.LockNotAvailable)
 
 

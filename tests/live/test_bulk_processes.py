@@ -14,6 +14,7 @@ from pathlib import Path
 
 import psutil
 import pytest
+import sqlalchemy as sa
 from flask import Flask
 
 from service.commands.associations import AT_ONCE
@@ -98,8 +99,8 @@ def test_one_that_waits_for_another_writer_can_be_stopped(
 ) -> None:
     with a_writer(database_url), importing(database_url) as process:
         assert process.stdin is not None
-        kind = database_url.partition(":")[0].partition("+")[0]
-        process.stdin.write(many(AT_ONCE[kind] + 100).encode())
+        at_once = AT_ONCE[sa.make_url(database_url).get_backend_name()]
+        process.stdin.write(many(at_once + 100).encode())
         process.stdin.flush()
         eventually(lambda: psutil.Process(process.pid).num_threads() > 1, 30)
         time.sleep(1)  # by now it waits

@@ -23,11 +23,9 @@ def on_tcp() -> Iterator[str]:
         os.chmod(name, 0o755)  # the server's user must get through
         server = Postgres(Path(name))
         port = free_port()
-        with (server.data / "postgresql.conf").open("a") as settings:
-            settings.write(f"listen_addresses = '127.0.0.1'\nport = {port}\n")
-        (server.data / "pg_hba.conf").write_text("host all all 127.0.0.1/32 trust\n")
+        server.configure(listen_addresses="127.0.0.1", port=str(port))
         server.stop("fast")
-        server.start()
+        server.start()  # no `restart`, which asks at the old port
         url = sa.make_url(server.url).set(host="127.0.0.1", port=port, query={})
         try:
             yield url.render_as_string(hide_password=False)

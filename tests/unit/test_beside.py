@@ -123,7 +123,7 @@ class Stopped:
         faulthandler.dump_traceback_later(5, exit=True)
         sys.settrace(self._enter)
         try:
-            with beside.Beside[Any]() as writer:
+            with Beside[Any]() as writer:
                 importing.run(
                     self._lines(),
                     importing.Report(sys.stderr),
